@@ -1,0 +1,175 @@
+"""Settings: one frozen, validated model per stage, read from TOML and `--set section.key=value`.
+
+Every key is described where it is declared; an unknown key or a bad value is a ConfigError that names it.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from skillsim.encoder import BUILTIN, Precision
+from skillsim.errors import ConfigError
+from skillsim.text import TEXT_SEPARATORS
+
+Shape = Literal["cells", "text", "array"]
+Format = Literal["auto", "csv", "jsonl", "parquet", "delta", "table"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputConfig(_Section):
+    """Where the records are and how a row holds its skills."""
+
+    path: str = Field("", description="file, folder or catalog table; `--input` overrides it")
+    source: str = Field("", description="a stable name of this feed, part of every mention's key; required")
+    format: Format = Field("auto", description="auto reads it off the name")
+    shape: Shape = Field(
+        "cells",
+        description="cells: CSV rows of an id and any number of skill cells; "
+        "text: a column holding several skills; array: an array column",
+    )
+    header: bool = Field(False, description="the CSV's first line names the columns (always so for shape text)")
+    delimiter: str = Field(",", min_length=1, max_length=1, description="between CSV fields")
+    id_column: str | None = Field(
+        None, description="the record's id (shapes text, array); none: an id is derived from the content"
+    )
+    skills_column: str = Field("skills", description="the column with the skills (shapes text, array)")
+    separators: tuple[str, ...] | None = Field(
+        None, description="between skills in one field; unset: the default list for text, none for cells and array"
+    )
+    max_length: int = Field(100, ge=10, description="a longer mention is rejected as too_long, in characters")
+
+    @property
+    def effective_separators(self) -> tuple[str, ...]:
+        if self.separators is not None:
+            return self.separators
+        return TEXT_SEPARATORS if self.shape == "text" else ()
+
+
+class OutputConfig(_Section):
+    root: str = Field("", description="folder, URI or catalog.schema for the tables; `--output` overrides it")
+    artifacts_path: str | None = Field(
+        None,
+        description="where the label index goes: a folder that driver and executors share; unset: ROOT/artifacts",
+    )
+
+
+class TaxonomyConfig(_Section):
+    path: str = Field("", description="ESCO zips as downloaded, or a folder of them; `--taxonomy` overrides it")
+    version: str | None = Field(None, description="which one, where the folder holds several")
+    language: str = Field("en", pattern=r"^[a-z]{2}(-[a-z]+)?$", description="of the labels")
+
+
+class EncoderConfig(_Section):
+    model: str = Field(BUILTIN, min_length=1, description="builtin, a sentence-transformers folder, or a hub id")
+    precision: Precision = Field("fp32", description="bf16 on GPUs, and on CPUs that have AVX512-BF16 or AMX")
+    prompt: str = Field("", description="put before every text, for models trained with one")
+    max_length: int | None = Field(None, ge=4, description="tokens; unset: the model's own")
+    device: str = Field("auto", description="auto, cpu, cuda; auto takes the GPU Spark assigned to the task")
+    batch_tokens: int | None = Field(None, ge=16, description="token budget of a batch; unset: measured default")
+
+
+class RetrievalConfig(_Section):
+    top_k: int = Field(12, ge=3, le=100, description="candidates kept for each text")
+
+
+class LinkingConfig(_Section):
+    threshold: float = Field(0.75, ge=0, le=1, description="score from which a text is matched")
+    nil_threshold: float = Field(0.5, ge=0, le=1, description="score below which it has no concept (nil)")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "LinkingConfig":
+        if self.nil_threshold > self.threshold:
+            raise ValueError(f"nil_threshold {self.nil_threshold} is above threshold {self.threshold}")
+        return self
+
+
+class SparkConfig(_Section):
+    master: str | None = Field(None, description="only where no session and no spark-submit gives one")
+    rows_per_task: int = Field(4_000, ge=1, description="texts in one task of a model stage")
+    rows_per_slice: int = Field(40_000, ge=1, description="texts between two commits of a model stage")
+    conf: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session made here")
+
+
+class Config(_Section):
+    """Everything a run depends on."""
+
+    input: InputConfig = InputConfig()
+    output: OutputConfig = OutputConfig()
+    taxonomy: TaxonomyConfig = TaxonomyConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    linking: LinkingConfig = LinkingConfig()
+    spark: SparkConfig = SparkConfig()
+
+
+def load_config(path: str | Path | None = None, assignments: Iterable[str] = ()) -> Config:
+    """Read a TOML file, then apply `section.key=value` assignments; values are TOML, or bare strings.
+
+    Raises ConfigError naming the file and the key.
+    """
+    origin = str(path) if path else "defaults"
+    data: dict[str, Any] = {}
+    if path:
+        try:
+            data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"--config {path}: cannot be read ({error.strerror}).") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--config {path}: not valid TOML: {error}.") from error
+    for assignment in assignments:
+        _assign(data, assignment)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_describe(error)}") from error
+
+
+def _assign(data: dict[str, Any], assignment: str) -> None:
+    key, equals, value = assignment.partition("=")
+    section, dot, name = key.strip().partition(".")
+    if not (equals and dot and section and name):
+        raise ConfigError(f"--set {assignment}: write it as section.key=value, for example linking.threshold=0.8.")
+    target = data.setdefault(section, {})
+    if section == "spark" and name.startswith("conf."):
+        target, name = target.setdefault("conf", {}), name.removeprefix("conf.")
+        target[name] = value
+        return
+    if not isinstance(target, dict):
+        raise ConfigError(f"--set {assignment}: '{section}' is not a section.")
+    # A version such as 1.1 is text, whatever TOML makes of it.
+    target[name] = value if _is_text(section, name) else _toml_value(value)
+
+
+def _is_text(section: str, name: str) -> bool:
+    model = Config.model_fields.get(section)
+    field = model.annotation.model_fields.get(name) if model and model.annotation else None  # type: ignore[attr-defined]
+    return field is not None and field.annotation in (str, str | None)
+
+
+def _toml_value(value: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _describe(error: ValidationError) -> str:
+    """The first problems in words, with the keys that exist where one does not."""
+    messages = []
+    for problem in error.errors()[:3]:
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = Config.model_fields
+            if len(problem["loc"]) > 1:
+                known = known[str(problem["loc"][0])].annotation.model_fields  # type: ignore[union-attr]
+            messages.append(f"unknown key '{key}'; known here: {', '.join(known)}")
+        else:
+            detail = problem["msg"].removeprefix("Value error, ")
+            messages.append(f"'{key}' = {problem['input']!r}: {detail}" if key else detail)
+    return "; ".join(messages) + "."

@@ -1,0 +1,33 @@
+"""Errors a user can mend: each message names the file, row, column or option, and the remedy."""
+
+
+class SkillsimError(Exception):
+    """A bad input, setting or environment. Jobs print it on one line and exit with code 2."""
+
+
+class ConfigError(SkillsimError):
+    """A configuration key or value is wrong."""
+
+
+class RecordsError(SkillsimError):
+    """The records to normalise cannot be read."""
+
+
+class TaxonomyError(SkillsimError):
+    """The taxonomy bundle cannot be read."""
+
+
+class ModelError(SkillsimError):
+    """The encoder cannot be loaded."""
+
+
+class PlatformError(SkillsimError):
+    """Java, Spark, Delta or an executor's Python is missing or unfit."""
+
+
+class TablesError(SkillsimError):
+    """The output namespace is not usable."""
+
+
+class BalanceError(SkillsimError):
+    """A stage lost or invented rows: the counts of the run do not balance."""

@@ -1,0 +1,309 @@
+"""Text and vector to candidate concepts with their raw signals; wide, kept, never thresholded.
+
+Two views see every label of the taxonomy. Dense: cosine to each label vector, an exact blocked product. Lexical:
+TF-IDF over character n-grams, since encoders miss typos and acronyms. A concept's signal in a view is the best
+over its labels. The views are fused into one order (`FUSION`), of which the first `top_k` are kept; a concept
+that has the very text as a label is always among them. Deciding is left to `skillsim.linking`.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sparse_dot_topn import sp_matmul_topn
+
+from skillsim.encoder import Vectors
+from skillsim.schemas import CANDIDATE
+
+RETRIEVAL_VERSION = 1
+
+# Weights of the fused order, chosen on skill2vec_train's uniform and frequency strata (training/LOG.md).
+FUSION = {"cosine": 1.0, "preferred_cosine": 0.3, "ngram": 0.2, "occupations": 0.025}
+# 3- to 5-grams inside word boundaries; grams in over 2% of the labels cost 4 times the time and find no more.
+NGRAMS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5), "sublinear_tf": True, "dtype": np.float32}
+NGRAM_MAX_DF = 0.02
+NGRAM_TOP_LABELS = 64
+# Texts in one product: 256 x 100,000 labels x 4 bytes is a 100 MB block.
+_BLOCK = 256
+
+KINDS = ("preferred", "alternative", "hidden")
+
+Floats = npt.NDArray[np.float32]
+
+
+def retrieval_id(top_k: int) -> str:
+    """Part of the key of `candidates`: changes with this module's version and settings."""
+    settings = [RETRIEVAL_VERSION, top_k, FUSION, NGRAMS["ngram_range"], NGRAM_MAX_DF, NGRAM_TOP_LABELS]
+    return f"r{RETRIEVAL_VERSION}-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]}"
+
+
+def index_id(taxonomy_id: str, model_id: str) -> str:
+    """Content address of the label index of one taxonomy under one model."""
+    return f"index-{taxonomy_id}-{model_id}-r{RETRIEVAL_VERSION}"
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """For n texts: `candidates`, a list array of CANDIDATE structs, best first; `occupation_uri` or null."""
+
+    candidates: pa.ListArray
+    occupation_uri: pa.StringArray
+
+
+class LabelIndex:
+    """The label vectors and n-grams of one taxonomy, on disk, memory-mapped so that workers share them.
+
+    `concepts`: concept_uri, preferred_label, group_uri, group_label, occupations; sorted by URI.
+    `labels`: concept (row of `concepts`), kind, label, text, text_key; sorted by concept, preferred first.
+    `matrix`: (labels, dimension) float32, unit rows.
+    """
+
+    def __init__(
+        self, concepts: pa.Table, labels: pa.Table, titles: pa.Table, matrix: Floats, ngrams: "NgramView"
+    ) -> None:
+        self.concepts = concepts
+        self.labels = labels
+        self.titles = titles
+        self.matrix = matrix
+        self.ngrams = ngrams
+        self._concept_of_label = labels["concept"].to_numpy()
+        self._starts = np.searchsorted(self._concept_of_label, np.arange(concepts.num_rows))
+        self._ends = np.append(self._starts[1:], labels.num_rows)
+        self._occupations = concepts["occupations"].to_numpy()
+        self._prior = FUSION["occupations"] * np.log1p(self._occupations).astype(np.float32)
+
+    @staticmethod
+    def build(
+        concepts: pa.Table, labels: pa.Table, relations: pa.Table, occupations: pa.Table, vectors: Vectors
+    ) -> "LabelIndex":
+        """From the taxonomy tables (skillsim.schemas) and the vectors of `labels`' rows."""
+        concepts = concepts.sort_by("concept_uri")
+        row_of = {uri: row for row, uri in enumerate(concepts["concept_uri"].to_pylist())}
+        used = np.zeros(len(row_of), dtype=np.int32)
+        occupation_uris = set(occupations["occupation_uri"].to_pylist())
+        for subject, target in zip(
+            relations["subject_uri"].to_pylist(), relations["object_uri"].to_pylist(), strict=True
+        ):
+            if subject in occupation_uris and target in row_of:
+                used[row_of[target]] += 1
+        concept = np.array([row_of[uri] for uri in labels["concept_uri"].to_pylist()], dtype=np.int32)
+        rank = np.array([KINDS.index(kind) for kind in labels["kind"].to_pylist()])
+        order = np.lexsort((labels["text"].to_numpy(zero_copy_only=False), rank, concept))
+        sorted_labels = labels.select(["kind", "label", "text", "text_key"]).take(order)
+        texts = sorted_labels["text"].to_pylist()
+        return LabelIndex(
+            concepts.select(["concept_uri", "preferred_label", "group_uri", "group_label"]).append_column(
+                "occupations", pa.array(used)
+            ),
+            sorted_labels.append_column("concept", pa.array(concept[order])),
+            _title_table(occupations),
+            vectors[order].astype(np.float32),
+            NgramView.fit(texts),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write atomically: the folder appears whole or not at all; an existing one is kept."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(mkdtemp(prefix=".index-", dir=folder.parent))
+        draft.chmod(0o755)
+        np.save(draft / "matrix.npy", self.matrix)
+        for name in ("concepts", "labels", "titles"):
+            pq.write_table(getattr(self, name), draft / f"{name}.parquet")
+        self.ngrams.save(draft)
+        try:
+            os.rename(draft, folder)
+        except OSError:
+            shutil.rmtree(draft)
+            if not folder.is_dir():
+                raise
+
+    @staticmethod
+    def load(folder: Path) -> "LabelIndex":
+        """Memory-map a saved index: the matrix is shared by all processes of the host."""
+        tables = {name: pq.read_table(folder / f"{name}.parquet") for name in ("concepts", "labels", "titles")}
+        # Copy-on-write, since torch warns of read-only arrays; nothing writes to it.
+        matrix = np.load(folder / "matrix.npy", mmap_mode="c")
+        return LabelIndex(**tables, matrix=matrix, ngrams=NgramView.load(folder))
+
+    @cached_property
+    def _exact(self) -> dict[str, list[tuple[int, int]]]:
+        """text_key -> (concept row, label row) of every label with that text."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for row, (key, concept) in enumerate(
+            zip(self.labels["text_key"].to_pylist(), self._concept_of_label.tolist(), strict=True)
+        ):
+            found.setdefault(key, []).append((concept, row))
+        return found
+
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        return dict(
+            zip(self.titles["text_key"].to_pylist(), self.titles["occupation_uri"].to_pylist(), strict=True)
+        )
+
+    def candidates(
+        self, texts: Sequence[str], text_keys: Sequence[str], vectors: Vectors, top_k: int
+    ) -> Candidates:
+        """The `top_k` candidates of each text (n texts, n keys, (n, dimension) vectors), in blocks."""
+        top_k = min(top_k, self.concepts.num_rows)
+        blocks = [
+            self._block(texts[i : i + _BLOCK], text_keys[i : i + _BLOCK], vectors[i : i + _BLOCK], top_k)
+            for i in range(0, len(texts), _BLOCK)
+        ]
+        flat = pa.chunked_array(blocks, type=CANDIDATE).combine_chunks()
+        if isinstance(flat, pa.ChunkedArray):
+            flat = pa.concat_arrays(flat.chunks) if flat.num_chunks else pa.array([], type=CANDIDATE)
+        offsets = pa.array(np.arange(0, len(texts) * top_k + 1, top_k, dtype=np.int32))
+        return Candidates(
+            pa.ListArray.from_arrays(offsets, flat),
+            pa.array([self._titles.get(key) for key in text_keys], pa.string()),
+        )
+
+    def _block(
+        self, texts: Sequence[str], text_keys: Sequence[str], vectors: Vectors, top_k: int
+    ) -> pa.StructArray:
+        import torch
+
+        rows = np.arange(len(texts))[:, None]
+        query = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
+        by_label = (query @ torch.from_numpy(self.matrix).T).numpy()
+        cosine = np.maximum.reduceat(by_label, self._starts, axis=1)
+        preferred = by_label[:, self._starts]
+        ngram = self.ngrams.by_concept(texts, self._concept_of_label, self.concepts.num_rows)
+        fused = (
+            FUSION["cosine"] * cosine
+            + FUSION["preferred_cosine"] * preferred
+            + FUSION["ngram"] * ngram
+            + self._prior
+        )
+        exact = [self._exact.get(key, []) for key in text_keys]
+        for row, hits in enumerate(exact):
+            for concept, _ in hits:
+                fused[row, concept] += 10.0
+        # torch's topk is five times numpy's argpartition; ties are put in URI order by the stable sort.
+        _, pool = torch.from_numpy(fused).topk(top_k, dim=1)
+        top = np.sort(pool.numpy(), axis=1)
+        top = np.take_along_axis(top, np.argsort(-fused[rows, top], axis=1, kind="stable"), axis=1)
+
+        flat = top.ravel()
+        signals = (cosine[rows, top], preferred[rows, top], ngram[rows, top])
+        return self._structs(flat, self._nearest_labels(by_label, top), signals, self._exact_columns(exact, top))
+
+    def _nearest_labels(self, by_label: Floats, top: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Label row nearest to each (text, candidate)."""
+        nearest = np.empty(top.shape, dtype=np.int64)
+        for row, concepts in enumerate(top):
+            for column, concept in enumerate(concepts):
+                start = self._starts[concept]
+                nearest[row, column] = start + by_label[row, start : self._ends[concept]].argmax()
+        return nearest.ravel()
+
+    def _exact_columns(
+        self, exact: list[list[tuple[int, int]]], top: npt.NDArray[np.int64]
+    ) -> tuple[list[str | None], npt.NDArray[np.int32]]:
+        """For each (text, candidate): kind of the label that equals the text, and how many concepts share it."""
+        kinds: list[str | None] = [None] * top.size
+        sharers = np.zeros(top.size, dtype=np.int32)
+        for row, hits in enumerate(exact):
+            if not hits:
+                continue
+            label_of = dict(hits)
+            for column, concept in enumerate(top[row].tolist()):
+                if concept in label_of:
+                    place = row * top.shape[1] + column
+                    kinds[place] = self._kinds[label_of[concept]]
+                    sharers[place] = len(label_of)
+        return kinds, sharers
+
+    @cached_property
+    def _kinds(self) -> list[str]:
+        return self.labels["kind"].to_pylist()
+
+    def _structs(
+        self,
+        concepts: npt.NDArray[np.int64],
+        labels: npt.NDArray[np.int64],
+        signals: tuple[Floats, Floats, Floats],
+        exact: tuple[list[str | None], npt.NDArray[np.int32]],
+    ) -> pa.StructArray:
+        cosine, preferred, ngram = (pa.array(signal.ravel(), pa.float32()) for signal in signals)
+        columns = [
+            _take(self.concepts["concept_uri"], concepts),
+            _take(self.labels["label"], labels),
+            cosine,
+            preferred,
+            ngram,
+            pa.array(exact[0], pa.string()),
+            pa.array(exact[1]),
+            pa.array(self._occupations[concepts], pa.int32()),
+        ]
+        return pa.StructArray.from_arrays(columns, fields=list(CANDIDATE))
+
+
+def _take(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> pa.Array:
+    taken = column.take(pa.array(rows))
+    return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+
+
+def _title_table(occupations: pa.Table) -> pa.Table:
+    from skillsim.text import clean, text_key
+
+    titles: dict[str, str] = {}
+    for uri, labels in zip(
+        occupations["occupation_uri"].to_pylist(), occupations["labels"].to_pylist(), strict=True
+    ):
+        for label in labels:
+            titles.setdefault(text_key(clean(label).text), uri)
+    return pa.table({"text_key": list(titles), "occupation_uri": list(titles.values())})
+
+
+class NgramView:
+    """TF-IDF over character n-grams of the labels; `transposed` is (grams, labels)."""
+
+    def __init__(self, vectorizer: TfidfVectorizer, transposed: sparse.csr_matrix) -> None:
+        self._vectorizer = vectorizer
+        self._transposed = transposed
+
+    @staticmethod
+    def fit(texts: Sequence[str]) -> "NgramView":
+        min_df = 2 if len(texts) > 1000 else 1
+        max_df = NGRAM_MAX_DF if len(texts) > 1000 else 1.0
+        vectorizer = TfidfVectorizer(**NGRAMS, min_df=min_df, max_df=max_df)
+        return NgramView(vectorizer, vectorizer.fit_transform(texts).T.tocsr())
+
+    def by_concept(self, texts: Sequence[str], concept_of_label: npt.NDArray[np.int32], concepts: int) -> Floats:
+        """(texts, concepts): the best cosine over a concept's labels, among the top labels of each text."""
+        hits = sp_matmul_topn(
+            self._vectorizer.transform(texts), self._transposed, top_n=NGRAM_TOP_LABELS, threshold=0.05, n_threads=1
+        )
+        scores = np.zeros((len(texts), concepts), dtype=np.float32)
+        rows = np.repeat(np.arange(len(texts)), np.diff(hits.indptr))
+        np.maximum.at(scores, (rows, concept_of_label[hits.indices]), hits.data)
+        return scores
+
+    def save(self, folder: Path) -> None:
+        vocabulary = sorted(self._vectorizer.vocabulary_, key=self._vectorizer.vocabulary_.__getitem__)
+        pq.write_table(pa.table({"gram": vocabulary, "idf": self._vectorizer.idf_}), folder / "grams.parquet")
+        sparse.save_npz(folder / "ngrams.npz", self._transposed, compressed=False)
+
+    @staticmethod
+    def load(folder: Path) -> "NgramView":
+        grams = pq.read_table(folder / "grams.parquet")
+        vectorizer = TfidfVectorizer(
+            **NGRAMS, vocabulary={gram: row for row, gram in enumerate(grams["gram"].to_pylist())}
+        )
+        vectorizer.idf_ = grams["idf"].to_numpy()
+        return NgramView(vectorizer, sparse.load_npz(folder / "ngrams.npz"))

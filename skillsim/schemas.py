@@ -1,0 +1,279 @@
+"""The contract: every table's name, key and columns.
+
+Arrow schemas, so that the core, the tests and Spark read one definition (`skillsim.spark.tables` turns
+them into Spark's). A change of a schema raises SCHEMA_VERSION.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_STR, _INT, _F64, _F32, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.float32(), pa.bool_()
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table: its key columns identify a row; `partition_by` is its physical layout."""
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    partition_by: tuple[str, ...] = ()
+
+
+def _schema(*columns: tuple[str, pa.DataType]) -> pa.Schema:
+    return pa.schema([pa.field(name, dtype) for name, dtype in columns])
+
+
+CONCEPTS = Table(
+    "taxonomy_concepts",
+    _schema(
+        ("taxonomy_id", _STR),
+        ("language", _STR),
+        ("version", _STR),
+        ("concept_uri", _STR),
+        ("preferred_label", _STR),
+        ("description", _STR),
+        ("skill_type", _STR),  # "skill/competence", "knowledge" or "" as the bundle says
+        ("reuse_level", _STR),  # "transversal", "cross-sector", "sector-specific", "occupation-specific" or ""
+        ("group_uri", _STR),  # the one group of the stated rule (skillsim.esco), null when in none
+        ("group_label", _STR),
+        ("paths", pa.list_(pa.list_(_STR))),  # every way up, URIs from the concept's parent to the root
+    ),
+    key=("taxonomy_id", "concept_uri"),
+    partition_by=("taxonomy_id",),
+)
+
+LABELS = Table(
+    "taxonomy_labels",
+    _schema(
+        ("taxonomy_id", _STR),
+        ("text_key", _STR),
+        ("concept_uri", _STR),
+        ("kind", _STR),  # "preferred", "alternative", "hidden"
+        ("label", _STR),  # as a person reads it
+        ("text", _STR),  # cleaned and case-folded: what is embedded and compared
+    ),
+    key=("taxonomy_id", "text_key", "concept_uri", "kind"),
+    partition_by=("taxonomy_id",),
+)
+
+GROUPS = Table(
+    "taxonomy_groups",
+    _schema(
+        ("taxonomy_id", _STR),
+        ("group_uri", _STR),
+        ("label", _STR),
+        ("code", _STR),
+        ("description", _STR),
+        ("level", _INT),  # 0 at the top; the shortest way up where there are several
+        ("broader_uris", pa.list_(_STR)),
+    ),
+    key=("taxonomy_id", "group_uri"),
+    partition_by=("taxonomy_id",),
+)
+
+RELATIONS = Table(
+    "taxonomy_relations",
+    _schema(
+        ("taxonomy_id", _STR),
+        ("subject_uri", _STR),
+        ("predicate", _STR),  # "broader", "essential", "optional"
+        ("object_uri", _STR),
+    ),
+    key=("taxonomy_id", "subject_uri", "predicate", "object_uri"),
+    partition_by=("taxonomy_id",),
+)
+
+OCCUPATIONS = Table(
+    "taxonomy_occupations",
+    _schema(
+        ("taxonomy_id", _STR),
+        ("occupation_uri", _STR),
+        ("preferred_label", _STR),
+        ("labels", pa.list_(_STR)),  # preferred first, then alternative and hidden, without duplicates
+        ("isco_group", _STR),
+        ("description", _STR),
+    ),
+    key=("taxonomy_id", "occupation_uri"),
+    partition_by=("taxonomy_id",),
+)
+
+MENTIONS = Table(
+    "mentions",
+    _schema(
+        ("source", _STR),
+        ("record_id", _STR),
+        ("position", _INT),
+        ("raw", _STR),
+        ("text", _STR),  # cleaned and case-folded; null when rejected
+        ("text_key", _STR),
+        ("proficiency", _STR),
+        ("years", _F64),
+        ("status", _STR),  # "kept" or "rejected"
+        ("reason", _STR),
+        ("record_hash", _STR),
+        ("run_id", _STR),
+        ("ingested_at", _TIME),
+    ),
+    key=("source", "record_id", "position"),
+)
+
+TEXTS = Table("texts", _schema(("text_key", _STR), ("text", _STR)), key=("text_key",))
+
+EMBEDDINGS = Table(
+    "embeddings",
+    _schema(
+        ("model_id", _STR),
+        ("text_key", _STR),
+        ("vector", pa.binary()),  # little-endian float16, unit length; null when status is "failed"
+        ("status", _STR),  # "embedded" or "failed"
+        ("reason", _STR),
+        ("attempts", _INT),
+    ),
+    key=("model_id", "text_key"),
+    partition_by=("model_id",),
+)
+
+CANDIDATE = pa.struct(
+    [
+        pa.field("concept_uri", _STR),
+        pa.field("label", _STR),  # the concept's label nearest to the text
+        pa.field("cosine", _F32),  # best over the concept's labels
+        pa.field("preferred_cosine", _F32),  # to its preferred label
+        pa.field("ngram", _F32),  # character n-gram TF-IDF cosine, best over its labels; 0 beyond the view's top
+        pa.field("exact", _STR),  # "preferred", "alternative", "hidden" when a label equals the text, else null
+        pa.field("sharers", _INT),  # how many concepts hold that very label; 0 without an exact hit
+        pa.field("occupations", _INT),  # how many occupations use the concept
+    ]
+)
+
+CANDIDATES = Table(
+    "candidates",
+    _schema(
+        ("taxonomy_id", _STR),
+        ("model_id", _STR),
+        ("retrieval_id", _STR),
+        ("text_key", _STR),
+        ("occupation_uri", _STR),  # an occupation that has the text as a label: a job title
+        ("candidates", pa.list_(CANDIDATE)),
+    ),
+    key=("taxonomy_id", "model_id", "retrieval_id", "text_key"),
+    partition_by=("model_id", "taxonomy_id"),
+)
+
+ALTERNATIVE = pa.struct(
+    [pa.field("concept_uri", _STR), pa.field("concept_label", _STR), pa.field("score", _F64)]
+)
+
+LINKS = Table(
+    "links",
+    _schema(
+        ("taxonomy_id", _STR),
+        ("model_id", _STR),
+        ("text_key", _STR),
+        ("status", _STR),  # "matched", "ambiguous", "nil", "not_skill"
+        ("reason", _STR),
+        ("kind", _STR),  # "skill", "title", "junk", "multi"; null while no model tells them apart
+        ("kind_probability", _F64),
+        ("concept_uri", _STR),  # set when matched
+        ("concept_label", _STR),
+        ("score", _F64),  # the decision's own score of the best candidate, 0..1, comparable within one decider
+        ("probability", _F64),  # of being right; null unless calibrated
+        ("calibrated", _BOOL),
+        ("margin", _F64),  # score minus the runner-up's
+        ("method", _STR),  # "override", "lexicon", "exact", "hybrid", "cluster"
+        ("group_uri", _STR),
+        ("group_label", _STR),
+        ("top", pa.list_(ALTERNATIVE)),  # best three
+        ("decider_id", _STR),
+        ("lexicon_id", _STR),
+        ("run_id", _STR),
+    ),
+    key=("taxonomy_id", "model_id", "text_key"),
+    partition_by=("model_id", "taxonomy_id"),
+)
+
+NORMALISED_SKILLS = Table(
+    "normalised_skills",
+    _schema(
+        ("source", _STR),
+        ("record_id", _STR),
+        ("position", _INT),
+        ("raw", _STR),
+        ("text", _STR),
+        ("proficiency", _STR),
+        ("years", _F64),
+        ("status", _STR),  # "rejected", "matched", "ambiguous", "nil", "not_skill"
+        ("reason", _STR),
+        ("concept_uri", _STR),
+        ("concept_label", _STR),
+        ("score", _F64),
+        ("probability", _F64),
+        ("method", _STR),
+        ("group_uri", _STR),
+        ("group_label", _STR),
+        ("cluster_id", _STR),
+        ("taxonomy_id", _STR),
+        ("model_id", _STR),
+        ("decider_id", _STR),
+        ("run_id", _STR),
+    ),
+    key=("source", "record_id", "position"),
+)
+
+RUNS = Table(
+    "runs",
+    _schema(
+        ("run_id", _STR),
+        ("started_at", _TIME),
+        ("finished_at", _TIME),
+        ("outcome", _STR),  # "succeeded" or "failed"
+        ("error", _STR),
+        ("fingerprint", _STR),  # hash of input, config, ids and versions
+        ("source", _STR),
+        ("taxonomy_id", _STR),
+        ("model_id", _STR),
+        ("retrieval_id", _STR),
+        ("decider_id", _STR),
+        ("lexicon_id", _STR),
+        (
+            "stages",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("stage", _STR),
+                        pa.field("rows_in", pa.int64()),
+                        pa.field("rows_out", pa.int64()),
+                        pa.field("seconds", _F64),
+                    ]
+                )
+            ),
+        ),
+        ("statuses", pa.map_(_STR, pa.int64())),  # mentions by status, over the whole table
+        ("config", _STR),  # JSON
+        ("versions", pa.map_(_STR, _STR)),  # library -> version
+    ),
+    key=("run_id",),
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        CONCEPTS,
+        LABELS,
+        GROUPS,
+        RELATIONS,
+        OCCUPATIONS,
+        MENTIONS,
+        TEXTS,
+        EMBEDDINGS,
+        CANDIDATES,
+        LINKS,
+        NORMALISED_SKILLS,
+        RUNS,
+    )
+}
