@@ -18,7 +18,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -123,13 +122,18 @@ def read_taxonomy(bundle: Bundle) -> Taxonomy:
     )
 
 
-def _table(table: schemas.Table, constant: Mapping[str, str], rows: Iterable[tuple[Any, ...]]) -> pa.Table:
+def _table(table: schemas.Table, constant: Mapping[str, str], rows: Collection[tuple[Any, ...]]) -> pa.Table:
     """Rows without the constant columns, sorted by the table's key, as Arrow."""
     names = [name for name in table.schema.names if name not in constant]
-    ordered = sorted(rows, key=itemgetter(*(names.index(name) for name in table.key if name not in constant)))
-    columns: dict[str, list[Any]] = {name: [value] * len(ordered) for name, value in constant.items()}
-    columns |= {name: [row[i] for row in ordered] for i, name in enumerate(names)}
-    return pa.table({name: columns[name] for name in table.schema.names}, schema=table.schema)
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+    arrays = [
+        pa.repeat(pa.scalar(constant[name], field.type), len(rows))
+        if (name := field.name) in constant
+        else pa.array(columns[name], field.type)
+        for field in table.schema
+    ]
+    keys = [(name, "ascending") for name in table.key]
+    return pa.Table.from_arrays(arrays, schema=table.schema).sort_by(keys)
 
 
 def _entries(bundle: Bundle, role: str, notes: list[str]) -> dict[str, _Entry]:
@@ -139,6 +143,7 @@ def _entries(bundle: Bundle, role: str, notes: list[str]) -> dict[str, _Entry]:
     """
     entries: dict[str, _Entry] = {}
     dropped: Counter[str] = Counter()
+    stand_ins = 0
     n = 2 if role == "skillGroups" else 3  # alternative labels are most of what the matcher knows
     for number, cells in read_rows(bundle, role, _ENTRY_COLUMNS[:n], _ENTRY_COLUMNS[n:], notes):
         uri, preferred, alternatives, hidden, status, description, code, isco_group, skill_type, reuse = (
@@ -164,7 +169,10 @@ def _entries(bundle: Bundle, role: str, notes: list[str]) -> dict[str, _Entry]:
         else:
             description = repair(description)
             entries[uri] = _Entry(label, description, code, isco_group, skill_type, reuse, tuple(labels))
+            stand_ins += not preferred
     _note_dropped(role, dropped, notes)
+    if stand_ins:
+        notes.append(f"{role}: {stand_ins} rows have no preferred label, their first other label stands in")
     return entries
 
 
@@ -193,9 +201,7 @@ def _groups(bundle: Bundle, notes: list[str]) -> tuple[dict[str, _Entry], set[_E
         if not group.code and (said := _ISCED_F.search(uri)):
             group.code = said.group(1)
     if stated and len(groups) > stated:
-        notes.append(
-            f"skillsHierarchy: {len(groups) - stated} groups not in skillGroups, taken from here"
-        )
+        notes.append(f"skillsHierarchy: {len(groups) - stated} groups not in skillGroups, taken from here")
     return groups, nesting
 
 

@@ -88,7 +88,7 @@ def find_bundle(path: str | Path, language: str = "en", version: str | None = No
 
 def read_rows(
     bundle: Bundle, role: str, required: Iterable[str], optional: Iterable[str], notes: list[str]
-) -> list[tuple[int, list[str]]]:
+) -> list[tuple[int, tuple[str, ...]]]:
     """The file with this role as (row number, cells of the wanted columns, required ones first).
 
     The header is row 1. An optional column that is missing reads as "", other columns are ignored, so later
@@ -111,7 +111,7 @@ def read_rows(
         for number, row in enumerate(rows, start=2):
             if row:
                 ragged += len(row) != len(header)
-                kept.append((number, [row[i] if 0 <= i < len(row) else "" for i in places]))
+                kept.append((number, tuple(row[i] if 0 <= i < len(row) else "" for i in places)))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise TaxonomyError(

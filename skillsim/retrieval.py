@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -90,7 +91,8 @@ class LabelIndex:
         concepts: pa.Table, labels: pa.Table, relations: pa.Table, occupations: pa.Table, vectors: Vectors
     ) -> "LabelIndex":
         """From the taxonomy tables (skillsim.schemas) and the vectors of `labels`' rows."""
-        concepts = concepts.sort_by("concept_uri")
+        labelled = pc.is_in(concepts["concept_uri"], value_set=labels["concept_uri"].combine_chunks().unique())
+        concepts = concepts.filter(labelled).sort_by("concept_uri")
         row_of = {uri: row for row, uri in enumerate(concepts["concept_uri"].to_pylist())}
         used = np.zeros(len(row_of), dtype=np.int32)
         occupation_uris = set(occupations["occupation_uri"].to_pylist())

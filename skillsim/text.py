@@ -10,6 +10,7 @@ import html
 import re
 import tomllib
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -159,16 +160,24 @@ _FOLD_CHARS = str.maketrans(
 )
 _DIGIT_FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")  # "1½" is not "11/2"
 _PLAIN = re.compile(r"[a-z0-9 ]*")
-_TAG = re.compile(r"</?(?:a|b|br|em|font|i|li|ol|p|span|strong|td|tr|u|ul)\b[^<>]*>")
+_TAG = re.compile(r"</?(?:a|b|br|em|font|i|li|ol|p|span|strong|td|tr|u|ul)(?:\s[^<>]*)?/?>")
+_NUMBERED = re.compile(r"\s*(?:\(?(?:\d{1,2}|[a-z])\)|\d{1,2}\.)\s+(?=[^\s\d])")
 _INNER_QUOTE = re.compile(r'(?<!\d)"')  # 17" stays
 _SLASH = re.compile(r"\s*/\s*")
-_TIGHT_AMPERSAND = re.compile(r"(?<![^\s(])(\w) ?& ?(\w{1,2})(?!\w)|(?<![^\s(])(\w\w) ?& ?(\w)(?!\w)")
+_TIGHT_AMPERSAND = re.compile(
+    r"(?<![^\s(])([^\W\d]) ?& ?([^\W\d]{1,2})(?!\w)|(?<![^\s(])([^\W\d]{2}) ?& ?([^\W\d])(?!\w)"
+)
 _WORD_AMPERSAND = re.compile(r"\s+&\s+|(?<=\w\w\w)\s*&\s*(?=\w\w\w)")
 _SPACED_NAME = re.compile(r"\b(asp|vb|ado|odp|node) ?\. ?(net|js)\b")
 _SPACED_SIGN = re.compile(r"\b([cfj]) (\+\+|#)(?!\w)")
+# "t - sql", "e - commerce", "co - ordinator", "2 - 3": hyphens that a tokeniser took apart; "c - programming" is none
+_SPACED_HYPHEN = re.compile(
+    r"(?<!\S)((?:[abd-qs-z]|co|pre|non|anti|semi|self|sub|multi|micro|electro|cross|front|back|full|wi|jax)) - (?=\w)"
+    r"|(?<=\w) - (?=[abd-z](?!\S))|(?<=objective) - (?=c(?!\S))|(?<=\d) - (?=\d)"
+)
 _BRACKET_SPACE = re.compile(r"(?<=[(\[]) | (?=[)\],;])")
 _BEFORE = re.compile(
-    r"(?:[\s!\"#$%&'*+,\-/:;<=>?\\^{|}~)\]]+|\.+(?!(?:net|htaccess)\b)|@+(?!\w)|\(?\d{1,2}[.)] (?=\D)"
+    r"(?:[\s!\"#$%&'*+,\-/:;<=>?\\^{|}~)\]]+|\.+(?!(?:net|htaccess)\b)|@+(?!\w)"
     r"|(?:key |technical )?skills? ?:|and )+"
 )
 _AFTER = re.compile(
@@ -214,12 +223,16 @@ def _tidy(text: str) -> str:
         text = _TAG.sub(" ", text)
     if '"' in text:
         text = _INNER_QUOTE.sub(" ", text)
+    if match := _NUMBERED.match(text):
+        text = text[match.end() :]
     text = _balance(text)
     if "/" in text:
         text = _SLASH.sub("/", text)
     if "&" in text:
         text = _TIGHT_AMPERSAND.sub(lambda m: f"{m[1] or m[3]}&{m[2] or m[4]}", text)
         text = _WORD_AMPERSAND.sub(" and ", text)
+    if " - " in text:
+        text = _SPACED_HYPHEN.sub(lambda m: f"{m[1] or ''}-", text)
     text = _SPACED_SIGN.sub(r"\1\2", _SPACED_NAME.sub(r"\1.\2", text))
     text = _BRACKET_SPACE.sub("", " ".join(text.split()))
     start = match.end() if (match := _BEFORE.match(text)) else 0
@@ -304,7 +317,7 @@ _NO_NAME = frozenset("experience exp of in with and language level knowledge ski
 )
 # Before a bare number of years these say that it is an age or a term, not experience.
 _NO_EXPERIENCE = frozenset(
-    "aged age the to of for in last within between under over children first next every than least min".split()
+    "aged age the to of for in last within between under over children first next every than least min with".split()
 )
 _HINT = re.compile(
     rf"\b(?:{_any_of(list(_LEVELS))}|years?|yrs?|months?|mths?|knowledge|experienced?|exp|expertise|[abc][12]|and|etc"
@@ -384,9 +397,21 @@ def text_key(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
 
 
-@lru_cache(maxsize=65_536)  # about 40 MB when full; fields are Zipf-distributed
+_LONGEST = 2_000
+
+
 def parse_mention(raw: str, max_length: int = 100) -> Mention:
-    """Clean one mention and keep it, or say why it is rejected (text and key are then None)."""
+    """Clean one mention and keep it, or say why it is rejected (text and key are then None).
+
+    A string far too long to be a mention is not even cleaned: a page of text in a cell must not stall the job.
+    """
+    if len(raw) > max(_LONGEST, 4 * max_length):
+        return Mention(raw, None, None, None, None, "too_long")
+    return _parse_mention(raw, max_length)
+
+
+@lru_cache(maxsize=65_536)  # about 40 MB when full; fields are Zipf-distributed
+def _parse_mention(raw: str, max_length: int) -> Mention:
     cleaned = clean(raw)
     reason = _reason(cleaned.text, raw, max_length)
     if reason is not None:
@@ -432,7 +457,9 @@ _LOOSE = {
 
 
 def _name_pattern(name: str) -> str:
-    return "".join(_LOOSE.get(part) or re.escape(part) for part in re.split(f"({_any_of(list(_LOOSE))})", name))
+    return "".join(
+        _LOOSE.get(part) or re.escape(part) for part in re.split(f"({_any_of(list(_LOOSE))})", name)
+    )
 
 
 _NAMES = "|".join(map(_name_pattern, sorted(_RULES["protected"], key=len, reverse=True)))
@@ -444,6 +471,7 @@ _PROTECTED = "|".join(
         # one letter or a number beside a slash: i/o, a/c, pro/e, OS/390, 802.11a/b/g; but C and R are languages
         r"(?<![\w/])[abd-qs-z]/\w+(?![\w/+#])|(?<![\w/])\w{1,4}/[abd-qs-z](?![\w/+#])|\w+ ?/ ?\d+(?!\w)"
         r"|\d+[a-z]?(?:/[a-z]{1,2})+(?!\w)",
+        r",\s*(?:inc|ltd|llc|llp|plc|gmbh)\b\.?",
         rf"(?<!\w)(?:\w{_AMP}\w{{1,2}}|\w\w{_AMP}\w)(?!\w)",
     )
 )
@@ -476,7 +504,7 @@ def split_field(field: str, separators: Sequence[str]) -> list[Piece]:
     probe, tokens = _scanner(tuple(separators))
     cuts: list[tuple[int, int]] = []
     if probe.search(field):
-        hard, soft = _scan(field, tokens, frozenset(separators))
+        hard, soft = _scan(field, tokens, frozenset(separators) - {""})
         cuts = sorted(hard + _list_cuts(field, hard, soft)) if soft and hard else hard
     return [Piece(start, end, field[start:end]) for start, end in _between(field, 0, len(field), cuts)]
 
@@ -512,7 +540,8 @@ def _scan(
             sign, position = _decoded(match)
             spaced = field[:start][-1:].isspace() and field[position : position + 1].isspace()
             kind = "cut" if sign in separators else "soft" if sign == "&" and spaced else "name"
-        if kind == "name" or any(first < start < last for first, last in brackets):
+        nearest = bisect_right(brackets, start, key=lambda span: span[0])
+        if kind == "name" or (nearest and start < brackets[nearest - 1][1]):
             continue
         (hard if kind == "cut" else soft).append((start, position))
     return hard, soft if LIST_RULE in separators else []
@@ -530,7 +559,8 @@ def _decoded(match: re.Match[str]) -> tuple[str, int]:
 
 
 def _bracket_spans(field: str) -> list[tuple[int, int]]:
-    """Pairs of brackets on one line; a pair around the whole field protects nothing."""
+    """Pairs of brackets on one line, with the name before them that they abbreviate; a pair around the whole
+    field protects nothing."""
     spans: list[tuple[int, int]] = []
     opened: list[int] = []
     for i, char in enumerate(field):
@@ -540,10 +570,27 @@ def _bracket_spans(field: str) -> list[tuple[int, int]]:
             opened.clear()
         elif char in ")]" and opened:
             first = opened.pop()
-            if not opened:
-                spans.append((first, i))
+            while spans and spans[-1][0] >= first:
+                spans.pop()
+            spans.append((_abbreviated_from(field, first, i), i))
     whole = len(spans) == 1 and not (field[: spans[0][0]] + field[spans[0][1] + 1 :]).strip()
-    return [] if whole else spans
+    return [] if whole and field.strip()[0] in "([" else spans
+
+
+def _abbreviated_from(field: str, first: int, last: int) -> int:
+    """Where the words begin whose initials stand in the brackets: "Mechanical, Electrical, and Plumbing (MEP)"."""
+    initials = [char for char in field[first + 1 : last].removesuffix("s") if char not in " &/-."]
+    if not 2 <= len(initials) <= 8 or not all(map(str.isupper, initials)):
+        return first
+    start = max(first - 120, *(field.rfind(end, 0, first) + 1 for end in "\r\n\t;|"))
+    for word in reversed(list(re.finditer(r"[^\W_]+", field[start:first]))):
+        if word[0][0].upper() == initials[-1]:
+            initials.pop()
+        elif word[0].lower() not in ("and", "or", "of", "the", "in", "for"):
+            break
+        if not initials:
+            return start + word.start()
+    return first
 
 
 def _list_cuts(
@@ -560,7 +607,7 @@ def _list_cuts(
     cuts: list[tuple[int, int]] = []
     earlier = False
     for i, (start, end) in enumerate(items):
-        inside = [cut for cut in soft if start <= cut[0] < end]
+        inside = soft[bisect_left(soft, (start, 0)) : bisect_left(soft, (end, 0))]
         slashes = [cut for cut in inside if field[cut[0]] == "/"]
         words = [cut for cut in inside if field[cut[0]] != "/"]
         follows = i > 0 and field[items[i - 1][1] : start].strip() in _LIST_COMMAS
