@@ -287,15 +287,9 @@ def pack_vectors(encoded: Encoded) -> pa.BinaryArray:
 
     Binary since Parquet writes it nine times faster than array<float> (137k against 15k rows/s at 768 dimensions).
     """
-    rows, dimension = encoded.vectors.shape
-    valid = np.ones(rows, dtype=bool)
-    valid[list(encoded.failures)] = False
-    offsets = np.concatenate([[0], np.cumsum(valid * dimension * 2)]).astype(np.int32)
-    data = np.ascontiguousarray(encoded.vectors[valid].astype("<f2"))
-    validity = pa.array(np.packbits(valid, bitorder="little")).buffers()[1]
-    return pa.Array.from_buffers(
-        pa.binary(), rows, [validity, pa.py_buffer(offsets), pa.py_buffer(data)], null_count=len(encoded.failures)
-    )
+    little = encoded.vectors.astype("<f2")
+    blobs = [None if row in encoded.failures else vector.tobytes() for row, vector in enumerate(little)]
+    return pa.array(blobs, pa.binary())
 
 
 def unpack_vectors(column: pa.Array | pa.ChunkedArray) -> Vectors:

@@ -24,9 +24,9 @@ TEXT_RULES_VERSION: int = 1  # raise on any change of behaviour: records are cle
 LIST_RULE = "<list>"
 """A separator that is a rule, usable in the config's `separators` like any literal one.
 
-In an enumeration cut by commas, the words "and", "or" and the sign "&" also cut its last item, and "/" cuts any
-item of a field that holds several: "Word, Excel and PowerPoint" gives three, "planning and scheduling" alone
-stays one. `split_field` has the conditions. A literal "and" cuts everywhere outside protected names instead.
+In an enumeration cut by commas, the words "and", "or" and the sign "&" also cut its last item, and "/" cuts
+any item of a field that holds several: "Word, Excel and PowerPoint" gives three, "planning and scheduling"
+alone stays one. `_list_cuts` has the conditions. A literal "and" cuts everywhere outside protected names.
 """
 
 _BULLETS = (
@@ -71,9 +71,7 @@ class Mention:
     text_key: str | None
     proficiency: str | None
     years: float | None
-    reason: (
-        str | None
-    )  # None when kept, else "empty", "number", "too_long", "no_letter", "email", "phone", "url"
+    reason: str | None  # None when kept, else "empty", "number", "too_long", "email", ... (see _reason)
 
 
 _RULES = tomllib.loads((files("skillsim") / "data" / "text_rules.toml").read_text(encoding="utf-8"))
@@ -88,8 +86,8 @@ def _any_of(words: Sequence[str]) -> str:
 
 # --- repair -----------------------------------------------------------------------------------------------
 
-# Five names are also read with a space before their semicolon or without one ("&quot ; bpo", "R&amp D"): seen in
-# scraped data. All others need the semicolon at once, so that "R&D; copy" and "&copywriting" stay.
+# Five names are also read with a space before their semicolon or without one ("&quot ; bpo", "R&amp D"): seen
+# in scraped data. All others need the semicolon at once, so that "R&D; copy" and "&copywriting" stay.
 _COMMON_ENTITY = r"(?:amp|quot|apos|nbsp|#39)"
 _ENTITY = re.compile(
     rf"&{_COMMON_ENTITY}(?: ?;|(?![\w;]))|&(?:#\d{{1,7}}|#x[\da-f]{{1,6}}|[a-z][a-z\d]{{1,23}});",
@@ -97,11 +95,10 @@ _ENTITY = re.compile(
 )
 _FTFY = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, normalization="NFC", explain=False)
 # UTF-8 punctuation read as Mac Roman and then as Latin-1 by a scraper, beyond ftfy ("won\x89Ûªt").
-_MAC_MOJIBAKE = re.compile(r"\x89[Ûû]([ªÒòÓóÏï÷])|[Ååå]Ê|[åÅ]ê")
+_MAC_MOJIBAKE = re.compile(r"\x89[Ûû]([ªÒòÓóÏï÷])|[Åå][Êê]")
 _MAC_CHARS = {"ª": "'", "Ò": "-", "ò": "-", "Ó": "-", "ó": "-", "Ï": '"', "ï": '"', "÷": "'"}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# Not of a category that says so, yet without a glyph; and the lossy-decoding mark, under which a letter is lost
-# for good: without it n-grams come nearer.
+# Without a glyph though no category says so; and the mark of lossy decoding, whose letter is lost for good.
 _NO_GLYPH = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffd]")
 
 
@@ -113,7 +110,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _visible(char: str) -> str:
-    """White space and private glyphs (icon fonts) as a space; control, format and unassigned characters gone."""
+    """White space and private glyphs (icon fonts) are spaces; control, format, unassigned characters go."""
     if char.isspace():
         return " "
     category = unicodedata.category(char)
@@ -123,8 +120,8 @@ def _visible(char: str) -> str:
 def repair(raw: str) -> str:
     """The string as its writer saw it: entities, mojibake, invisible characters and white space put right.
 
-    Casing and punctuation stay, so it also gives the display form of taxonomy labels. Unicode form is NFC, which
-    leaves "H₂O" and "PM²" readable; `clean` goes on to NFKC, where spellings have to meet.
+    Casing and punctuation stay, so it also gives the display form of taxonomy labels. Unicode form is NFC,
+    which leaves "H₂O" and "PM²" readable; `clean` goes on to NFKC, where spellings have to meet.
     """
     text = raw
     for _ in range(8):  # double-escaped entities and double mojibake come off layer by layer
@@ -169,11 +166,15 @@ _TIGHT_AMPERSAND = re.compile(
 )
 _WORD_AMPERSAND = re.compile(r"\s+&\s+|(?<=\w\w\w)\s*&\s*(?=\w\w\w)")
 _SPACED_NAME = re.compile(r"\b(asp|vb|ado|odp|node) ?\. ?(net|js)\b")
-_SPACED_SIGN = re.compile(r"\b([cfj]) (\+\+|#)(?!\w)")
-# "t - sql", "e - commerce", "co - ordinator", "2 - 3": hyphens that a tokeniser took apart; "c - programming" is none
+# The plus: certifications.
+_SPACED_SIGN = re.compile(
+    r"\b(?:([cfj]) (\+\+|#)|(a|security|network|server|linux|cloud|project|pentest|cysa) (\+))(?![\w+])"
+)
+# Hyphens that a tokeniser took apart: "t - sql", "e - commerce", "2 - 3"; but "c - programming" is none.
+_PREFIX = r"co|pre|non|anti|semi|self|sub|multi|micro|electro|cross|front|back|full|wi|jax"
 _SPACED_HYPHEN = re.compile(
-    r"(?<!\S)((?:[abd-qs-z]|co|pre|non|anti|semi|self|sub|multi|micro|electro|cross|front|back|full|wi|jax)) - (?=\w)"
-    r"|(?<=\w) - (?=[abd-z](?!\S))|(?<=objective) - (?=c(?!\S))|(?<=\d) - (?=\d)"
+    rf"(?<!\S)([abd-qs-z]|{_PREFIX}) - (?=\w)|(?<=\w) - (?=[abd-z](?!\S))|(?<=objective) - (?=c(?!\S))"
+    r"|(?<=\d) - (?=\d)"
 )
 _BRACKET_SPACE = re.compile(r"(?<=[(\[]) | (?=[)\],;])")
 _BEFORE = re.compile(
@@ -183,15 +184,14 @@ _BEFORE = re.compile(
 _AFTER = re.compile(
     r"(?:[\s!\"$&'(*,\-./:;<=>?@\[\\^{|}~]|(?<![\w+#])[+#%]|(?<=[^\W\d]{3})#|(?<=[ ,;.])etc|(?<= )and)+$"
 )
-_EDGE_CATEGORIES = ("P", "S", "Z", "C")
 
 
 def clean(raw: str) -> Cleaned:
     """The text under which spellings of one skill meet, and what the field said about its level.
 
-    Repaired, NFKC, case-folded; underscores, bullets, quotes, list numbers, edge punctuation and a last "etc." gone;
-    "/" without spaces; " & " between words is " and " ("r&d" stays). The steps are repeated until they change
-    nothing, which makes `clean` idempotent on its text.
+    Repaired, NFKC, case-folded; underscores, bullets, quotes, list numbers, edge punctuation, a last
+    "etc." gone; "/" without spaces; " & " between words is " and " ("r&d" stays). The steps are repeated until they
+    change nothing, which makes `clean` idempotent on its text.
     """
     proficiency: str | None = None
     years: float | None = None
@@ -233,7 +233,7 @@ def _tidy(text: str) -> str:
         text = _WORD_AMPERSAND.sub(" and ", text)
     if " - " in text:
         text = _SPACED_HYPHEN.sub(lambda m: f"{m[1] or ''}-", text)
-    text = _SPACED_SIGN.sub(r"\1\2", _SPACED_NAME.sub(r"\1.\2", text))
+    text = _SPACED_SIGN.sub(r"\1\2\3\4", _SPACED_NAME.sub(r"\1.\2", text))
     text = _BRACKET_SPACE.sub("", " ".join(text.split()))
     start = match.end() if (match := _BEFORE.match(text)) else 0
     end = match.start() if (match := _AFTER.search(text, start)) else len(text)
@@ -246,8 +246,8 @@ def _tidy(text: str) -> str:
 
 
 def _balance(text: str) -> str:
-    """Brackets without a partner become spaces ("linux)", "engineer (java"); so do empty ones, and a pair around
-    the whole text."""
+    """Brackets without a partner become spaces ("linux)", "engineer (java"), as do empty pairs and a pair
+    around the whole text."""
     if not any(char in text for char in "()[]"):
         return text
     chars, opened = list(text), []
@@ -268,18 +268,17 @@ def _balance(text: str) -> str:
 # --- level and years of experience ------------------------------------------------------------------------
 
 _LEVEL = rf"(?P<level>{_any_of(list(_LEVELS))})"
+_NUMBER = r"\d{1,2}(?:\.\d{1,2})?"
 _YEARS = (
-    r"(?P<number>\d{1,2}(?:\.\d{1,2})?)\s*(?P<more>\+|plus|or more)?(?:\s*(?:-|to)\s*\d{1,2}(?:\.\d{1,2})?\s*\+?)?"
+    rf"(?P<number>{_NUMBER})\s*(?:\+|plus|or more)?(?:\s*(?:-|to)\s*{_NUMBER}\s*\+?)?"
     r"\s*(?P<unit>years?|yrs?|months?|mths?)\b\.?"
 )
-_KIND = (
-    r"(?:(?:relevant|work|working|professional|practical|hands[ -]on|industry|total|proven|solid|strong) )*"
-)
+_KIND = r"(?:(?:relevant|work|working|professional|practical|hands[ -]on|industry|total|proven|strong) )*"
 _EXPERIENCE = rf"(?:of )?{_KIND}(?:experience|expertise|exp\b\.?)"
 _LANGUAGE = rf"(?:{_any_of(_RULES['names']['languages'])})(?: language)?"
 _DEGREE = (
-    r"(?:(?:very )?(?P<degree>basic|good|strong|excellent|solid|sound|deep|in[ -]depth|thorough|extensive|advanced"
-    r"|expert|intermediate|working|practical|hands[ -]on|proven|fair) )"
+    r"(?:(?:very )?(?P<degree>basic|good|strong|excellent|solid|sound|deep|in[ -]depth|thorough|extensive"
+    r"|advanced|expert|intermediate|working|practical|hands[ -]on|proven|fair) )"
 )
 # What may stand in brackets or behind a dash or colon, all of it.
 _ATTRIBUTES = (
@@ -288,19 +287,21 @@ _ATTRIBUTES = (
     re.compile(rf"(?:min(?:imum)?\.? |at least |over )?{_YEARS}(?: {_EXPERIENCE})?"),
     re.compile(r"(?P<level>\d{1,2}/(?:5|10))"),
 )
-_CEFR = re.compile(r"(?:level |niveau )?(?P<level>[abc][12]\+?)(?: (?:level|certified))?")
+_CEFR_LEVEL = r"(?:level |niveau )?(?P<level>[abc][12]\+?(?: ?[-/] ?[abc][12])?)(?: (?:level|certified))?"
+_CEFR = re.compile(_CEFR_LEVEL)
 _BRACKETS = re.compile(r"(?P<rest>.*\S)\s*[(\[](?P<tail>[^()\[\]]+)[)\]]")
-_JOINT = re.compile(r" - ?| ?: ?")
+_JOINT = re.compile(r" - ?| ?: ?|, ")
 # Set phrases around a name, tried in this order.
 _PHRASES = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"{_LEVEL} (?P<rest>{_LANGUAGE})",
+        rf"{_LEVEL}(?: language)?(?: ?[:-])? (?P<rest>{_LANGUAGE})(?: speaker)?",
+        rf"{_CEFR_LEVEL}(?: in)? (?P<rest>{_LANGUAGE})",
         rf"(?P<rest>{_LANGUAGE}),? (?P<level>fluent|native|basic|intermediate|advanced|mother tongue)",
-        rf"(?P<rest>{_LANGUAGE}),? (?:level )?(?P<level>[abc][12]\+?)(?: (?:level|certified))?",
-        rf"(?:min(?:imum)?\.? (?:of )?|at least |over |more than )?{_YEARS} {_EXPERIENCE} (?:in|with|of|on|as|using)"
-        r" (?:an? |the )?(?P<rest>.+)",
-        r"(?P<number>\d{1,2})\s*(?P<more>\+)\s*(?P<unit>years?|yrs?) (?:of )?(?P<rest>.+?)(?: experience| exp)?",
+        rf"(?P<rest>{_LANGUAGE}),? {_CEFR_LEVEL}",
+        rf"(?:min(?:imum)?\.? (?:of )?|at least |over |more than )?{_YEARS} {_EXPERIENCE}"
+        r" (?:in|with|of|on|as|using) (?:an? |the )?(?P<rest>.+)",
+        r"(?P<number>\d{1,2})\s*\+\s*(?P<unit>years?|yrs?) (?:of )?(?P<rest>.+?)(?: experience| exp)?",
         rf"(?P<rest>.*?)(?P<last>\S+?),? {_YEARS}(?: {_EXPERIENCE})?",
         r"(?:(?:must|should) (?:have |be |possess )?)?(?:"
         r"(?P<level>expert|expertise|proficient|proficiency|fluent|fluency|skilled|competent) (?:in|at|with)"
@@ -312,13 +313,9 @@ _PHRASES = tuple(
         r"(?P<rest>.*\b(?:skills?|abilit(?:y|ies)|communications?|knowledge))",
     )
 )
-_NO_NAME = frozenset("experience exp of in with and language level knowledge skill skills".split()) | set(
-    _LEVELS
-)
-# Before a bare number of years these say that it is an age or a term, not experience.
-_NO_EXPERIENCE = frozenset(
-    "aged age the to of for in last within between under over children first next every than least min with".split()
-)
+_NO_NAME = frozenset((*_LEVELS, *_RULES["names"]["no_names"]))
+_NO_EXPERIENCE = frozenset(_RULES["names"]["no_experience"])
+# A quick look whether any of these rules, or the last "and" and "etc" of _tidy, can apply at all.
 _HINT = re.compile(
     rf"\b(?:{_any_of(list(_LEVELS))}|years?|yrs?|months?|mths?|knowledge|experienced?|exp|expertise|[abc][12]|and|etc"
     r"|command|grasp|understanding|skills?|familiarity|great|outstanding|sound)\b|\d(?:years?|yrs?|mo?n?ths?|/)"
@@ -328,11 +325,11 @@ _HINT = re.compile(
 def _take_level(text: str) -> tuple[str, str | None, float | None]:
     """One statement of level or years, taken where it cannot be part of a name: (rest, proficiency, years).
 
-    After the name in brackets, behind a dash or a colon ("java (3 yrs, advanced)", "excel - basic"); years also
-    bare at the end ("java 5+ yrs"); before it in set phrases ("5 years of experience in", "good knowledge of",
-    "proficient in", "excellent ... skills"). A bare level word counts next to a human language only: "advanced
-    excel", "visual basic", "seo expert", "expert systems", "basic life support" are names, courses or titles.
-    Without a name left the text stays as it is.
+    After the name in brackets, behind a dash, colon or comma ("java (3 yrs, advanced)", "excel - basic");
+    years also bare at the end ("java 5+ yrs"); before it in set phrases ("5 years of experience in", "good
+    knowledge of", "proficient in", "excellent ... skills"). A bare level word counts next to a human language
+    only: "advanced excel", "visual basic", "seo expert", "expert systems", "basic life support" are names,
+    courses or titles. Without a name left the text stays as it is.
     """
     for rest, level, years in _readings(text):
         rest = rest.strip(" ,;:-")
@@ -403,7 +400,7 @@ _LONGEST = 2_000
 def parse_mention(raw: str, max_length: int = 100) -> Mention:
     """Clean one mention and keep it, or say why it is rejected (text and key are then None).
 
-    A string far too long to be a mention is not even cleaned: a page of text in a cell must not stall the job.
+    A string far too long to be a mention is not even cleaned: a page of text in a cell must not stall a job.
     """
     if len(raw) > max(_LONGEST, 4 * max_length):
         return Mention(raw, None, None, None, None, "too_long")
@@ -420,7 +417,7 @@ def _parse_mention(raw: str, max_length: int) -> Mention:
 
 
 def _reason(text: str, raw: str, max_length: int) -> str | None:
-    """Personal data and addresses are named first, so that the report can count them whatever their length."""
+    """Personal data and addresses first, so that the report can count them whatever their length."""
     if not text:
         return "no_letter" if any(unicodedata.category(char) == "So" for char in raw) else "empty"
     if text in _NOTHING:
@@ -468,7 +465,7 @@ _PROTECTED = "|".join(
         rf"(?<![^\W_])(?:{_NAMES})s?(?![^\W_]|[+#])",
         r"(?:https?://|www\.)[^\s,;|]+",
         r"(?<!\d)(?:\d{1,3}(?:,\d{3})+|\d+(?:[.,]\d{1,2})+)(?!\d)",  # 1,000 and 3.5 and "7,8"
-        # one letter or a number beside a slash: i/o, a/c, pro/e, OS/390, 802.11a/b/g; but C and R are languages
+        # one letter or a number beside a slash: i/o, pro/e, OS/390, 802.11a/b/g; but C and R are languages
         r"(?<![\w/])[abd-qs-z]/\w+(?![\w/+#])|(?<![\w/])\w{1,4}/[abd-qs-z](?![\w/+#])|\w+ ?/ ?\d+(?!\w)"
         r"|\d+[a-z]?(?:/[a-z]{1,2})+(?!\w)",
         r",\s*(?:inc|ltd|llc|llp|plc|gmbh)\b\.?",
@@ -497,9 +494,9 @@ def _scanner(separators: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[s
 def split_field(field: str, separators: Sequence[str]) -> list[Piece]:
     """The pieces of a field, in order; between them stand separators and white space only.
 
-    Separators are literal strings, those of letters whole words between spaces in any case; LIST_RULE stands for
-    a rule. Nothing is cut inside a protected name (data/text_rules.toml), an entity, a number, a URL or brackets:
-    "Microsoft Office (Word, Excel)" stays one mention, for its parts alone would lose what they are part of.
+    Separators are literal strings, those of letters whole words between spaces in any case; LIST_RULE stands
+    for a rule. Nothing is cut inside a protected name (data/text_rules.toml), an entity, a number, a URL or
+    brackets: "Microsoft Office (Word, Excel)" stays one, for its parts alone would lose what they belong to.
     """
     probe, tokens = _scanner(tuple(separators))
     cuts: list[tuple[int, int]] = []
@@ -538,7 +535,7 @@ def _scan(
         kind, sign = match.lastgroup, match[0]
         if kind == "entity":
             sign, position = _decoded(match)
-            spaced = field[:start][-1:].isspace() and field[position : position + 1].isspace()
+            spaced = field[start - 1 : start].isspace() and field[position : position + 1].isspace()
             kind = "cut" if sign in separators else "soft" if sign == "&" and spaced else "name"
         nearest = bisect_right(brackets, start, key=lambda span: span[0])
         if kind == "name" or (nearest and start < brackets[nearest - 1][1]):
@@ -548,7 +545,7 @@ def _scan(
 
 
 def _decoded(match: re.Match[str]) -> tuple[str, int]:
-    """The sign an entity stands for and where it ends; of what only looks like one ("R&DE;"), the ampersand."""
+    """The sign an entity stands for, and its end; of what only looks like one ("R&DE;"), the ampersand."""
     sign = match[0]
     while (decoded := _ENTITY.sub(_unescape, sign)) != sign:
         sign = decoded
@@ -578,7 +575,7 @@ def _bracket_spans(field: str) -> list[tuple[int, int]]:
 
 
 def _abbreviated_from(field: str, first: int, last: int) -> int:
-    """Where the words begin whose initials stand in the brackets: "Mechanical, Electrical, and Plumbing (MEP)"."""
+    """Where the words begin whose initials are bracketed: "Mechanical, Electrical, and Plumbing (MEP)"."""
     initials = [char for char in field[first + 1 : last].removesuffix("s") if char not in " &/-."]
     if not 2 <= len(initials) <= 8 or not all(map(str.isupper, initials)):
         return first
@@ -598,10 +595,10 @@ def _list_cuts(
 ) -> list[tuple[int, int]]:
     """The list words that cut, by LIST_RULE; an enumeration is what single commas hold together on one line.
 
-    "/" cuts an item of a field with several, when its parts have at most two words, none is shorter than three
-    letters and one is longer ("HTML/CSS", not "CAD/CAM"). "and", "or", "&" cut the last item of an enumeration
-    into parts of at most two words, unless an earlier item has such a word too: then the items are of that form.
-    Right behind a comma such a word belongs to the comma ("a, b, and c").
+    "/" cuts an item of a field with several, when its parts have at most two words, none is shorter than
+    three letters and one is longer ("HTML/CSS", not "CAD/CAM"). "and", "or", "&" cut the last item of an
+    enumeration into parts of at most two words, unless an earlier item has such a word too: then the items
+    are of that form. Right behind a comma such a word belongs to the comma ("a, b, and c").
     """
     items = _between(field, 0, len(field), hard)
     cuts: list[tuple[int, int]] = []

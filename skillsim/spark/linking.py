@@ -1,0 +1,96 @@
+"""Candidates to links, and links to normalised skills."""
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from skillsim.config import Config
+from skillsim.linking import NO_LEXICON, ConceptNames, PlainDecider, decide
+from skillsim.normaliser import RESULT, Normaliser
+from skillsim.schemas import LINKS, NORMALISED_SKILLS
+from skillsim.spark import worker
+
+_ARROW = pa.schema([f for f in LINKS.schema if f.name not in ("taxonomy_id", "model_id", "run_id")])
+
+
+def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) -> DataFrame:
+    """(text_key, candidates, occupation_uri, failure) of every text that retrieval is done with."""
+    failed = embeddings.where(F.col("status") == "failed").select("text_key", F.col("reason").alias("failure"))
+    found = candidates.select("text_key", "candidates", "occupation_uri", F.lit(True).alias("retrieved"))
+    return (
+        texts.select("text_key")
+        .join(found, on="text_key", how="left")
+        .join(failed, on="text_key", how="left")
+        .where(F.col("retrieved").isNotNull() | F.col("failure").isNotNull())
+        .select("text_key", "candidates", "occupation_uri", "failure")
+    )
+
+
+def undecided(decidable_texts: DataFrame, links: DataFrame, decider: PlainDecider) -> DataFrame:
+    """Keys that this decider has not decided yet, or decided before their vector was there."""
+    current = links.where((F.col("decider_id") == decider.decider_id) & (F.col("lexicon_id") == NO_LEXICON))
+    outdated = F.col("reason").startswith("not embedded")
+    done = current.select("text_key", outdated.alias("outdated"))
+    return (
+        decidable_texts.join(done, on="text_key", how="left")
+        .where(F.col("outdated").isNull() | (F.col("outdated") & F.col("failure").isNull()))
+        .select("text_key")
+    )
+
+
+def decide_links(decidable_texts: DataFrame, decider: PlainDecider, index_folder: str) -> DataFrame:
+    """LINKS' columns but taxonomy_id, model_id and run_id."""
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        names = ConceptNames.from_table(worker.label_index(index_folder).concepts)
+        for batch in batches:
+            yield from decide(pa.Table.from_batches([batch]), decider, names).to_batches()
+
+    return decidable_texts.mapInArrow(run, from_arrow_schema(_ARROW))
+
+
+def normalise(mentions: DataFrame, links: DataFrame, run_id: str) -> DataFrame:
+    """NORMALISED_SKILLS: every mention, with the link of its text under one taxonomy and model."""
+    mention_side = mentions.withColumnsRenamed({"status": "mention_status", "reason": "mention_reason"}).drop("run_id")
+    joined = mention_side.join(links.drop("run_id"), on="text_key", how="left")
+    rejected = F.col("mention_status") == "rejected"
+    computed = {
+        "status": F.when(rejected, F.lit("rejected")).otherwise(F.col("status")),
+        "reason": F.when(rejected, F.col("mention_reason")).otherwise(F.col("reason")),
+        "cluster_id": F.lit(None).cast("string"),
+        "run_id": F.lit(run_id),
+    }
+    return joined.withColumns(computed).select(*NORMALISED_SKILLS.schema.names)
+
+
+def link_udf(taxonomy: str, model: str = "builtin", config: Config | None = None) -> Callable[..., Column]:
+    """An iterator pandas UDF for notebooks: raw skill string to a struct (status, concept_uri, ...).
+
+    `taxonomy`: the bundle's path, readable on every executor; its label index is built once a host, in the user's
+    cache. The links are the job's own.
+    """
+    settings = config or Config()
+
+    @F.pandas_udf(from_arrow_schema(RESULT))  # type: ignore[call-overload]
+    def udf(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
+        normaliser = _normaliser(taxonomy, model, settings)
+        for raws in batches:
+            linked = normaliser.link_table([raw if isinstance(raw, str) else "" for raw in raws])
+            yield linked.to_pandas()
+
+    return udf
+
+
+def _normaliser(taxonomy: str, model: str, config: Config) -> Normaliser:
+    key = (taxonomy, model, config.model_dump_json())
+    if key not in _NORMALISERS:
+        worker.use_task_threads()
+        _NORMALISERS[key] = Normaliser.from_esco(taxonomy, model=model, config=config)
+    return _NORMALISERS[key]
+
+
+_NORMALISERS: dict[tuple[str, str, str], Normaliser] = {}

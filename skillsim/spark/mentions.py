@@ -1,0 +1,84 @@
+"""Records to mentions: which records are new or changed, and their fields split and cleaned."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from skillsim.config import InputConfig
+from skillsim.text import parse_field, parse_mention
+
+_PIECES = (
+    "record_id string, position int, raw string, text string, text_key string, proficiency string, years double, "
+    "status string, reason string, record_hash string"
+)
+_ARROW_PIECES = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("position", pa.int32()),
+        ("raw", pa.string()),
+        ("text", pa.string()),
+        ("text_key", pa.string()),
+        ("proficiency", pa.string()),
+        ("years", pa.float64()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("record_hash", pa.string()),
+    ]
+)
+
+
+def new_or_changed(records: DataFrame, mentions: DataFrame, source: str) -> DataFrame:
+    """Records whose (record_id, record_hash) `mentions` does not hold yet for this source."""
+    known = mentions.where(F.col("source") == source).select("record_id", "record_hash").distinct()
+    return records.join(known, on=["record_id", "record_hash"], how="left_anti")
+
+
+def leftover_positions(mentions: DataFrame, split: DataFrame, source: str) -> DataFrame:
+    """Keys of old mentions of the records in `split` at positions they no longer reach."""
+    old = mentions.where(F.col("source") == source).join(
+        split.select("record_id").distinct(), on="record_id", how="left_semi"
+    )
+    return old.select("source", "record_id", "position").join(
+        split.select("record_id", "position"), on=["record_id", "position"], how="left_anti"
+    )
+
+
+def split_records(records: DataFrame, config: InputConfig) -> DataFrame:
+    """One row a mention: MENTIONS' columns but source, run_id and ingested_at."""
+    separators, max_length = config.effective_separators, config.max_length
+
+    def split(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield split_batch(batch, separators, max_length)
+
+    return records.select("record_id", "cells", "problem", "record_hash").mapInArrow(split, _PIECES)
+
+
+def split_batch(batch: pa.RecordBatch, separators: tuple[str, ...], max_length: int) -> pa.RecordBatch:
+    """A record without any skill, or one that cannot be read, still gives one mention, rejected."""
+    rows: list[tuple] = []
+    columns = (batch.column(name).to_pylist() for name in ("record_id", "cells", "problem", "record_hash"))
+    for record_id, cells, problem, record_hash in zip(*columns, strict=True):
+        position = 0
+        for cell in cells or ():
+            if cell is None:
+                continue
+            if problem:
+                mentions = [(cell, None, None, None, None, "rejected", problem)]
+            else:
+                parsed = parse_field(cell, separators, max_length) if separators else [parse_mention(cell, max_length)]
+                mentions = [
+                    (m.raw, m.text, m.text_key, m.proficiency, m.years, "rejected" if m.reason else "kept", m.reason)
+                    for m in parsed
+                ]
+            for mention in mentions:
+                rows.append((record_id, position, *mention, record_hash))
+                position += 1
+        if position == 0:
+            only_separators = next((cell for cell in cells or () if cell), "")
+            rows.append((record_id, 0, only_separators, None, None, None, None, "rejected", "empty", record_hash))
+    columns_out = list(zip(*rows, strict=True)) if rows else [[] for _ in _ARROW_PIECES]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns_out, _ARROW_PIECES, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW_PIECES)
