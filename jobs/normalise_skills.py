@@ -27,7 +27,7 @@ def main(
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         settings = load_config(config, [*_overrides(input, taxonomy, output), *(set_ or [])])
-        from skillsim.spark.run import run_job
+        from skillsim.spark.pipeline import run_job
 
         run_job(settings)
     except SkillsimError as error:

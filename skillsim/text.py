@@ -189,9 +189,9 @@ _AFTER = re.compile(
 def clean(raw: str) -> Cleaned:
     """The text under which spellings of one skill meet, and what the field said about its level.
 
-    Repaired, NFKC, case-folded; underscores, bullets, quotes, list numbers, edge punctuation, a last
-    "etc." gone; "/" without spaces; " & " between words is " and " ("r&d" stays). The steps are repeated until they
-    change nothing, which makes `clean` idempotent on its text.
+    Repaired, NFKC, case-folded; underscores, bullets, quotes, list numbers, edge punctuation and "etc." gone;
+    "/" without spaces; " & " between words is " and " ("r&d" stays). The steps are repeated until they change
+    nothing, which makes `clean` idempotent on its text.
     """
     proficiency: str | None = None
     years: float | None = None
@@ -615,9 +615,9 @@ def _list_cuts(
             start = words.pop(0)[1]
         elif words and follows and not goes_on and not earlier and _short(field, start, end, words):
             cuts.extend(words)
-        lengths = [last - first for first, last in _between(field, start, end, slashes)]
-        if len(items) > 1 and min(lengths) >= 3 and max(lengths) >= 4 and _short(field, start, end, slashes):
-            cuts.extend(slashes)
+        if slashes and len(items) > 1 and _short(field, start, end, slashes):
+            lengths = [last - first for first, last in _between(field, start, end, slashes)]
+            cuts.extend(slashes if min(lengths) >= 3 and max(lengths) >= 4 else [])
         earlier = earlier or bool(words)
     return cuts
 

@@ -39,6 +39,7 @@ from skillsim.spark.mentions import leftover_positions, new_or_changed, split_re
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
 from skillsim.spark.retrieval import build_label_index, missing_candidates, retrieve
+from skillsim.spark.session import get_session
 from skillsim.spark.slices import run_in_slices
 from skillsim.spark.tables import Tables, spark_schema
 from skillsim.spark.taxonomy import store_taxonomy, taxonomy_rows
@@ -272,3 +273,11 @@ class Pipeline:
     def _links(self) -> DataFrame:
         one = (F.col("model_id") == self._model.model_id) & (F.col("taxonomy_id") == self._bundle.taxonomy_id)
         return self._tables.read(LINKS).where(one)
+
+
+def run_job(config: Config) -> Summary:
+    """Session, run, report and the printed summary: what `jobs/normalise_skills.py` calls."""
+    session = get_session(config.spark)
+    summary = Pipeline(session, config).run()
+    print(summary)
+    return summary

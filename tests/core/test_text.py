@@ -310,6 +310,7 @@ def test_names_that_look_like_levels_stay_whole(name: str) -> None:
         ("Java, supply chain management and goods in", ["Java", "supply chain management and goods in"]),
         ("Java, HTML/CSS, SQL", ["Java", "HTML", "CSS", "SQL"]),
         ("HTML/CSS", ["HTML/CSS"]),
+        ("Java; /", ["Java", "/"]),
         ("Java, RF/IF", ["Java", "RF/IF"]),
         # names and numbers that hold separators
         ("C/C++, PL / SQL, CI/CD", ["C/C++", "PL / SQL", "CI/CD"]),
