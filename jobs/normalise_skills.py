@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from skillsim.config import load_config
+from skillsim.config import Config, load_config
 from skillsim.errors import SkillsimError
+from skillsim.spark.pipeline import Pipeline
+from skillsim.spark.runs import Summary
+from skillsim.spark.session import explained, get_session
 
 
 def main(
-    config: Annotated[Path | None, typer.Option(help="TOML file; its keys are in the README")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file; the README explains its keys")] = None,
     input: Annotated[str | None, typer.Option(help="records: a file, a folder or a table")] = None,
     taxonomy: Annotated[str | None, typer.Option(help="ESCO zips as downloaded, or a folder of them")] = None,
     output: Annotated[str | None, typer.Option(help="a folder, a URI or catalog.schema")] = None,
@@ -23,21 +28,36 @@ def main(
 ) -> None:
     """Normalise skill fields against a taxonomy and write Delta tables."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for noisy in ("py4j", "httpx", "sentence_transformers", "transformers"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    named = {"input.path": input, "taxonomy.path": taxonomy, "output.root": output}
+    overrides = [f"{key}={value}" for key, value in named.items() if value is not None]
     try:
-        settings = load_config(config, [*_overrides(input, taxonomy, output), *(set_ or [])])
-        from skillsim.spark.pipeline import run_job
-
-        run_job(settings)
+        settings = load_config(config, [*overrides, *(set_ or [])])
+        with explained():
+            print_summary(run(settings))
     except SkillsimError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 
 
-def _overrides(input: str | None, taxonomy: str | None, output: str | None) -> list[str]:
-    named = {"input.path": input, "taxonomy.path": taxonomy, "output.root": output}
-    return [f"{key}={value}" for key, value in named.items() if value is not None]
+def run(settings: Config) -> Summary:
+    """For notebooks and schedulers that call Python: one run with these settings."""
+    return Pipeline(get_session(settings.spark), settings).run()
+
+
+def print_summary(summary: Summary) -> None:
+    console = Console()
+    table = Table("status", "mentions", "share", title=f"run {summary.run_id}")
+    total = sum(summary.statuses.values())
+    for status, mentions in sorted(summary.statuses.items(), key=lambda item: -item[1]):
+        table.add_row(status, f"{mentions:,}", f"{mentions / total:.1%}")
+    console.print(table)
+    if summary.unchanged_since:
+        console.print(f"nothing changed since run {summary.unchanged_since}")
+    local = Path(summary.root)
+    console.print(f"tables: {local / 'tables' if local.is_dir() else summary.root}", soft_wrap=True)
+    if (local / "report.html").is_file():
+        console.print(f"report: {local / 'report.html'}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -39,16 +39,18 @@ class InputConfig(_Section):
         None, description="the record's id (shapes text, array); none: an id is derived from the content"
     )
     skills_column: str = Field("skills", description="the column with the skills (shapes text, array)")
-    separators: tuple[str, ...] | None = Field(
-        None, description="between skills in one field; unset: the default list for text, none for cells and array"
+    separators: tuple[str, ...] | Literal["default"] | None = Field(
+        None,
+        description='between skills in one field; "default" is the list of skillsim.text; '
+        "unset: that list for shape text, none for cells and array",
     )
     max_length: int = Field(100, ge=10, description="a longer mention is rejected as too_long, in characters")
 
     @property
     def effective_separators(self) -> tuple[str, ...]:
-        if self.separators is not None:
-            return self.separators
-        return TEXT_SEPARATORS if self.shape == "text" else ()
+        if self.separators == "default" or (self.separators is None and self.shape == "text"):
+            return TEXT_SEPARATORS
+        return self.separators or ()
 
 
 class OutputConfig(_Section):
@@ -79,7 +81,7 @@ class RetrievalConfig(_Section):
 
 
 class LinkingConfig(_Section):
-    threshold: float = Field(0.75, ge=0, le=1, description="score from which a text is matched")
+    threshold: float = Field(0.8, ge=0, le=1, description="score from which a text is matched")
     nil_threshold: float = Field(0.5, ge=0, le=1, description="score below which it has no concept (nil)")
 
     @model_validator(mode="after")
@@ -87,6 +89,11 @@ class LinkingConfig(_Section):
         if self.nil_threshold > self.threshold:
             raise ValueError(f"nil_threshold {self.nil_threshold} is above threshold {self.threshold}")
         return self
+
+
+class ReportConfig(_Section):
+    min_records: int = Field(2, ge=1, description="a text seen in fewer records is not shown")
+    top: int = Field(30, ge=1, le=1000, description="rows of each list")
 
 
 class SparkConfig(_Section):
@@ -105,6 +112,7 @@ class Config(_Section):
     encoder: EncoderConfig = EncoderConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     linking: LinkingConfig = LinkingConfig()
+    report: ReportConfig = ReportConfig()
     spark: SparkConfig = SparkConfig()
 
 
@@ -148,7 +156,7 @@ def _assign(data: dict[str, Any], assignment: str) -> None:
 
 def _is_text(section: str, name: str) -> bool:
     model = Config.model_fields.get(section)
-    field = model.annotation.model_fields.get(name) if model and model.annotation else None  # type: ignore[attr-defined]
+    field = model.annotation.model_fields.get(name) if model and model.annotation else None
     return field is not None and field.annotation in (str, str | None)
 
 

@@ -24,7 +24,16 @@ log = logging.getLogger(__name__)
 # Cosine from which the reference model's card calls two skills definitely related.
 DEFINITELY_RELATED = 0.65
 
-_FROM_LINK = ("concept_uri", "concept_label", "score", "probability", "method", "group_uri", "group_label", "top")
+_FROM_LINK = (
+    "concept_uri",
+    "concept_label",
+    "score",
+    "probability",
+    "method",
+    "group_uri",
+    "group_label",
+    "top",
+)
 RESULT = pa.schema(
     [("raw", pa.string()), ("text", pa.string()), ("status", pa.string()), ("reason", pa.string())]
     + [LINKS.schema.field(name) for name in _FROM_LINK]
@@ -100,7 +109,10 @@ class Normaliser:
         done = [row for row in range(len(keys)) if row not in encoded.failures]
         key_list, text_list = list(keys), list(keys.values())
         found = self.index.candidates(
-            [text_list[row] for row in done], [key_list[row] for row in done], encoded.vectors[done], self.top_k
+            [text_list[row] for row in done],
+            [key_list[row] for row in done],
+            encoded.vectors[done],
+            self.top_k,
         )
         candidates = dict(zip((key_list[row] for row in done), found.candidates.to_pylist(), strict=True))
         titles = dict(zip((key_list[row] for row in done), found.occupation_uri.to_pylist(), strict=True))

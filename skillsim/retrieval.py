@@ -34,7 +34,12 @@ RETRIEVAL_VERSION = 1
 # Weights of the fused order, chosen on skill2vec_train's uniform and frequency strata (training/LOG.md).
 FUSION = {"cosine": 1.0, "preferred_cosine": 0.3, "ngram": 0.2, "occupations": 0.025}
 # 3- to 5-grams inside word boundaries; grams in over 2% of the labels cost 4 times the time and find no more.
-NGRAMS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5), "sublinear_tf": True, "dtype": np.float32}
+NGRAMS: dict[str, Any] = {
+    "analyzer": "char_wb",
+    "ngram_range": (3, 5),
+    "sublinear_tf": True,
+    "dtype": np.float32,
+}
 NGRAM_MAX_DF = 0.02
 NGRAM_TOP_LABELS = 64
 # Texts in one product: 256 x 100,000 labels x 4 bytes is a 100 MB block.
@@ -152,13 +157,9 @@ class LabelIndex:
 
     @cached_property
     def _titles(self) -> dict[str, str]:
-        return dict(
-            zip(self.titles["text_key"].to_pylist(), self.titles["occupation_uri"].to_pylist(), strict=True)
-        )
+        return dict(zip(self.titles["text_key"].to_pylist(), self.titles["occupation_uri"].to_pylist(), strict=True))
 
-    def candidates(
-        self, texts: Sequence[str], text_keys: Sequence[str], vectors: Vectors, top_k: int
-    ) -> Candidates:
+    def candidates(self, texts: Sequence[str], text_keys: Sequence[str], vectors: Vectors, top_k: int) -> Candidates:
         """The `top_k` candidates of each text (n texts, n keys, (n, dimension) vectors), in blocks."""
         top_k = min(top_k, self.concepts.num_rows)
         blocks = [
@@ -174,9 +175,7 @@ class LabelIndex:
             pa.array([self._titles.get(key) for key in text_keys], pa.string()),
         )
 
-    def _block(
-        self, texts: Sequence[str], text_keys: Sequence[str], vectors: Vectors, top_k: int
-    ) -> pa.StructArray:
+    def _block(self, texts: Sequence[str], text_keys: Sequence[str], vectors: Vectors, top_k: int) -> pa.StructArray:
         import torch
 
         rows = np.arange(len(texts))[:, None]
@@ -186,10 +185,7 @@ class LabelIndex:
         preferred = by_label[:, self._starts]
         ngram = self.ngrams.by_concept(texts, self._concept_of_label, self.concepts.num_rows)
         fused = (
-            FUSION["cosine"] * cosine
-            + FUSION["preferred_cosine"] * preferred
-            + FUSION["ngram"] * ngram
-            + self._prior
+            FUSION["cosine"] * cosine + FUSION["preferred_cosine"] * preferred + FUSION["ngram"] * ngram + self._prior
         )
         exact = [self._exact.get(key, []) for key in text_keys]
         for row, hits in enumerate(exact):
@@ -264,9 +260,7 @@ def _title_table(occupations: pa.Table) -> pa.Table:
     from skillsim.text import clean, text_key
 
     titles: dict[str, str] = {}
-    for uri, labels in zip(
-        occupations["occupation_uri"].to_pylist(), occupations["labels"].to_pylist(), strict=True
-    ):
+    for uri, labels in zip(occupations["occupation_uri"].to_pylist(), occupations["labels"].to_pylist(), strict=True):
         for label in labels:
             titles.setdefault(text_key(clean(label).text), uri)
     return pa.table({"text_key": list(titles), "occupation_uri": list(titles.values())})
@@ -289,7 +283,11 @@ class NgramView:
     def by_concept(self, texts: Sequence[str], concept_of_label: npt.NDArray[np.int32], concepts: int) -> Floats:
         """(texts, concepts): the best cosine over a concept's labels, among the top labels of each text."""
         hits = sp_matmul_topn(
-            self._vectorizer.transform(texts), self._transposed, top_n=NGRAM_TOP_LABELS, threshold=0.05, n_threads=1
+            self._vectorizer.transform(texts),
+            self._transposed,
+            top_n=NGRAM_TOP_LABELS,
+            threshold=0.05,
+            n_threads=1,
         )
         scores = np.zeros((len(texts), concepts), dtype=np.float32)
         rows = np.repeat(np.arange(len(texts)), np.diff(hits.indptr))

@@ -38,7 +38,10 @@ CONCEPTS = Table(
         ("preferred_label", _STR),
         ("description", _STR),
         ("skill_type", _STR),  # "skill/competence", "knowledge" or "" as the bundle says
-        ("reuse_level", _STR),  # "transversal", "cross-sector", "sector-specific", "occupation-specific" or ""
+        (
+            "reuse_level",
+            _STR,
+        ),  # "transversal", "cross-sector", "sector-specific", "occupation-specific" or ""
         ("group_uri", _STR),  # the one group of the stated rule (skillsim.esco), null when in none
         ("group_label", _STR),
         ("paths", pa.list_(pa.list_(_STR))),  # every way up, URIs from the concept's parent to the root
@@ -165,9 +168,7 @@ CANDIDATES = Table(
     partition_by=("model_id", "taxonomy_id"),
 )
 
-ALTERNATIVE = pa.struct(
-    [pa.field("concept_uri", _STR), pa.field("concept_label", _STR), pa.field("score", _F64)]
-)
+ALTERNATIVE = pa.struct([pa.field("concept_uri", _STR), pa.field("concept_label", _STR), pa.field("score", _F64)])
 
 LINKS = Table(
     "links",
@@ -181,7 +182,10 @@ LINKS = Table(
         ("kind_probability", _F64),
         ("concept_uri", _STR),  # set when matched
         ("concept_label", _STR),
-        ("score", _F64),  # the decision's own score of the best candidate, 0..1, comparable within one decider
+        (
+            "score",
+            _F64,
+        ),  # the decision's own score of the best candidate, 0..1, comparable within one decider
         ("probability", _F64),  # of being right; null unless calibrated
         ("calibrated", _BOOL),
         ("margin", _F64),  # score minus the runner-up's
@@ -254,6 +258,7 @@ RUNS = Table(
             ),
         ),
         ("statuses", pa.map_(_STR, pa.int64())),  # mentions by status, over the whole table
+        ("table_versions", pa.map_(_STR, pa.int64())),  # Delta versions when the run ended
         ("config", _STR),  # JSON
         ("versions", pa.map_(_STR, _STR)),  # library -> version
     ),

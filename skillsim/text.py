@@ -151,6 +151,7 @@ _FOLD_CHARS = str.maketrans(
         **dict.fromkeys("™®©℠", ""),  # NFKC would write "photoshoptm"
         **dict.fromkeys(_BULLETS, " "),
         "♯": "#",
+        "İ": "i",  # casefold would leave a second dot
         "⁄": "/",
         "_": " ",
     }
@@ -170,11 +171,10 @@ _SPACED_NAME = re.compile(r"\b(asp|vb|ado|odp|node) ?\. ?(net|js)\b")
 _SPACED_SIGN = re.compile(
     r"\b(?:([cfj]) (\+\+|#)|(a|security|network|server|linux|cloud|project|pentest|cysa) (\+))(?![\w+])"
 )
-# Hyphens that a tokeniser took apart: "t - sql", "e - commerce", "2 - 3"; but "c - programming" is none.
+# Hyphens that a tokeniser took apart: "t - sql", "e - commerce"; but "c - programming" is none.
 _PREFIX = r"co|pre|non|anti|semi|self|sub|multi|micro|electro|cross|front|back|full|wi|jax"
 _SPACED_HYPHEN = re.compile(
     rf"(?<!\S)([abd-qs-z]|{_PREFIX}) - (?=\w)|(?<=\w) - (?=[abd-z](?!\S))|(?<=objective) - (?=c(?!\S))"
-    r"|(?<=\d) - (?=\d)"
 )
 _BRACKET_SPACE = re.compile(r"(?<=[(\[]) | (?=[)\],;])")
 _BEFORE = re.compile(
@@ -271,7 +271,7 @@ _LEVEL = rf"(?P<level>{_any_of(list(_LEVELS))})"
 _NUMBER = r"\d{1,2}(?:\.\d{1,2})?"
 _YEARS = (
     rf"(?P<number>{_NUMBER})\s*(?:\+|plus|or more)?(?:\s*(?:-|to)\s*{_NUMBER}\s*\+?)?"
-    r"\s*(?P<unit>years?|yrs?|months?|mths?)\b\.?"
+    r"\s*(?P<unit>years?|yrs?|months?|mths?)\b\.?'?"
 )
 _KIND = r"(?:(?:relevant|work|working|professional|practical|hands[ -]on|industry|total|proven|strong) )*"
 _EXPERIENCE = rf"(?:of )?{_KIND}(?:experience|expertise|exp\b\.?)"
@@ -301,10 +301,12 @@ _PHRASES = tuple(
         rf"(?P<rest>{_LANGUAGE}),? {_CEFR_LEVEL}",
         rf"(?:min(?:imum)?\.? (?:of )?|at least |over |more than )?{_YEARS} {_EXPERIENCE}"
         r" (?:in|with|of|on|as|using) (?:an? |the )?(?P<rest>.+)",
+        rf"{_YEARS} of (?P<rest>.+)",
         r"(?P<number>\d{1,2})\s*\+\s*(?P<unit>years?|yrs?) (?:of )?(?P<rest>.+?)(?: experience| exp)?",
         rf"(?P<rest>.*?)(?P<last>\S+?),? {_YEARS}(?: {_EXPERIENCE})?",
         r"(?:(?:must|should) (?:have |be |possess )?)?(?:"
-        r"(?P<level>expert|expertise|proficient|proficiency|fluent|fluency|skilled|competent) (?:in|at|with)"
+        r"(?P<level>expert|expertise|proficient|proficiency|fluent|fluency|skilled|competent)"
+        r" (?:in|at|with|user of)"
         rf"|{_DEGREE}?(?:knowledge|experience|exp|expertise|familiarity) (?:in|of|on|with)"
         rf"|{_DEGREE.replace('degree', 'grade')}(?:understanding|command|grasp) (?:in|of|on|over)"
         r"|(?P<good>good|strong|excellent) (?:in|at)|(?P<known>familiar|experienced) (?:with|in)"
@@ -342,7 +344,7 @@ def _readings(text: str) -> Iterator[tuple[str, str | None, float | None]]:
     tails = [(m["rest"], m["tail"])] if (m := _BRACKETS.fullmatch(text)) else []
     tails += [(text[: m.start()], text[m.end() :]) for m in _JOINT.finditer(text)]
     for rest, tail in tails:
-        if rest.strip() and (found := _attributes(rest, tail)):
+        if rest.strip() and not _is_range(rest, tail) and (found := _attributes(rest, tail)):
             yield rest, *found
     for pattern in _PHRASES:
         if match := pattern.fullmatch(text):
@@ -352,6 +354,12 @@ def _readings(text: str) -> Iterator[tuple[str, str | None, float | None]]:
                 yield rest, *_values(groups)
             elif last not in _NO_EXPERIENCE:
                 yield rest + last, *_values(groups)
+
+
+def _is_range(rest: str, tail: str) -> bool:
+    """ "java 2" and "3 years" are "2 - 3 years" of java, while "sage 50" and "2 years" are not."""
+    low, high = re.search(r"(?<!\S)\d{1,2}$", rest), re.match(r"\d{1,2}(?!\d)", tail)
+    return bool(low and high and int(low[0]) < int(high[0]))
 
 
 def _attributes(rest: str, tail: str) -> tuple[str | None, float | None] | None:

@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from skillsim.config import EncoderConfig
 from skillsim.encoder import Encoder, pack_vectors, resolve_model, unpack_vectors
@@ -22,7 +23,9 @@ def missing_embeddings(texts: DataFrame, embeddings: DataFrame) -> DataFrame:
 
     `embeddings`: those of the model. A device's failure is tried again `MAX_ATTEMPTS` times, a bad text is not.
     """
-    settled = (F.col("status") == "embedded") | (F.col("attempts") >= MAX_ATTEMPTS) | F.col("reason").startswith("text:")
+    settled = (
+        (F.col("status") == "embedded") | (F.col("attempts") >= MAX_ATTEMPTS) | F.col("reason").startswith("text:")
+    )
     past = embeddings.select("text_key", "attempts", settled.alias("settled"))
     return (
         texts.join(past, on="text_key", how="left")
@@ -58,7 +61,7 @@ def embed_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
 def vectors_as_array(column: str = "vector") -> Column:
     """A stored vector as `array<float>`: `embeddings.select("text_key", vectors_as_array())`."""
 
-    @F.pandas_udf("array<float>")  # type: ignore[call-overload]
+    @pandas_udf("array<float>")  # type: ignore[call-overload]
     def unpack(blobs: pd.Series) -> pd.Series:
         present = blobs.dropna()
         vectors = unpack_vectors(pa.array(present, pa.binary())).astype("float32")
@@ -75,7 +78,7 @@ def embed_udf(model: str = "builtin", **settings: object) -> Callable[..., Colum
     config = EncoderConfig.model_validate({"model": model, **settings})
     model_id = resolve_model(config.model, config.precision, config.prompt, config.max_length).model_id
 
-    @F.pandas_udf("array<float>")  # type: ignore[call-overload]
+    @pandas_udf("array<float>")  # type: ignore[call-overload]
     def udf(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         encoder = worker.encoder(config, model_id)
         for raws in batches:

@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from skillsim.config import Config
@@ -75,7 +76,7 @@ def link_udf(taxonomy: str, model: str = "builtin", config: Config | None = None
     """
     settings = config or Config()
 
-    @F.pandas_udf(from_arrow_schema(RESULT))  # type: ignore[call-overload]
+    @pandas_udf(from_arrow_schema(RESULT))  # type: ignore[call-overload]
     def udf(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         normaliser = _normaliser(taxonomy, model, settings)
         for raws in batches:

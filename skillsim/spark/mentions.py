@@ -1,6 +1,7 @@
 """Records to mentions: which records are new or changed, and their fields split and cleaned."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -31,7 +32,8 @@ _ARROW_PIECES = pa.schema(
 
 def new_or_changed(records: DataFrame, mentions: DataFrame, source: str) -> DataFrame:
     """Records whose (record_id, record_hash) `mentions` does not hold yet for this source."""
-    known = mentions.where(F.col("source") == source).select("record_id", "record_hash").distinct()
+    # Every record has a first mention, so one row a record is enough to know its hash.
+    known = mentions.where((F.col("source") == source) & (F.col("position") == 0)).select("record_id", "record_hash")
     return records.join(known, on=["record_id", "record_hash"], how="left_anti")
 
 
@@ -58,7 +60,7 @@ def split_records(records: DataFrame, config: InputConfig) -> DataFrame:
 
 def split_batch(batch: pa.RecordBatch, separators: tuple[str, ...], max_length: int) -> pa.RecordBatch:
     """A record without any skill, or one that cannot be read, still gives one mention, rejected."""
-    rows: list[tuple] = []
+    rows: list[tuple[Any, ...]] = []
     columns = (batch.column(name).to_pylist() for name in ("record_id", "cells", "problem", "record_hash"))
     for record_id, cells, problem, record_hash in zip(*columns, strict=True):
         position = 0
@@ -66,11 +68,19 @@ def split_batch(batch: pa.RecordBatch, separators: tuple[str, ...], max_length: 
             if cell is None:
                 continue
             if problem:
-                mentions = [(cell, None, None, None, None, "rejected", problem)]
+                mentions: list[tuple[Any, ...]] = [(cell, None, None, None, None, "rejected", problem)]
             else:
                 parsed = parse_field(cell, separators, max_length) if separators else [parse_mention(cell, max_length)]
                 mentions = [
-                    (m.raw, m.text, m.text_key, m.proficiency, m.years, "rejected" if m.reason else "kept", m.reason)
+                    (
+                        m.raw,
+                        m.text,
+                        m.text_key,
+                        m.proficiency,
+                        m.years,
+                        "rejected" if m.reason else "kept",
+                        m.reason,
+                    )
                     for m in parsed
                 ]
             for mention in mentions:
@@ -79,6 +89,6 @@ def split_batch(batch: pa.RecordBatch, separators: tuple[str, ...], max_length: 
         if position == 0:
             only_separators = next((cell for cell in cells or () if cell), "")
             rows.append((record_id, 0, only_separators, None, None, None, None, "rejected", "empty", record_hash))
-    columns_out = list(zip(*rows, strict=True)) if rows else [[] for _ in _ARROW_PIECES]
+    columns_out: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in _ARROW_PIECES]
     arrays = [pa.array(column, field.type) for column, field in zip(columns_out, _ARROW_PIECES, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=_ARROW_PIECES)

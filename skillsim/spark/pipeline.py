@@ -1,24 +1,23 @@
-"""The main job, stage by stage. Each stage does only what is not done: first run, rerun, recovery and daily
-increment are this one path."""
+"""The main job, stage by stage.
 
-import hashlib
-import json
+Each stage does only what is not done yet: first run, rerun, recovery and daily increment are this one path.
+"""
+
 import logging
-import platform
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.config import Config
-from skillsim.encoder import ModelFiles, resolve_model
+from skillsim.encoder import resolve_model
 from skillsim.errors import BalanceError, ConfigError
-from skillsim.esco import Bundle, find_bundle
+from skillsim.esco import find_bundle
 from skillsim.linking import NO_LEXICON, PlainDecider
+from skillsim.report import write_report
 from skillsim.retrieval import index_id, retrieval_id
 from skillsim.schemas import (
     CANDIDATES,
@@ -30,40 +29,26 @@ from skillsim.schemas import (
     NORMALISED_SKILLS,
     OCCUPATIONS,
     RELATIONS,
-    RUNS,
     TEXTS,
+    Table,
 )
 from skillsim.spark.embeddings import embed, missing_embeddings
 from skillsim.spark.linking import decidable, decide_links, normalise, undecided
 from skillsim.spark.mentions import leftover_positions, new_or_changed, split_records
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
+from skillsim.spark.report import collect_report
 from skillsim.spark.retrieval import build_label_index, missing_candidates, retrieve
-from skillsim.spark.session import get_session
+from skillsim.spark.runs import RunIds, Summary, finished_like_this, record_run, table_versions
 from skillsim.spark.slices import run_in_slices
-from skillsim.spark.tables import Tables, spark_schema
+from skillsim.spark.tables import Tables
 from skillsim.spark.taxonomy import store_taxonomy, taxonomy_rows
 
 log = logging.getLogger(__name__)
 
-_VERSIONED = ("skillsim", "pyspark", "delta-spark", "torch", "sentence-transformers", "pyarrow", "numpy")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a finished run says: ids, stages and mentions by status, over the whole namespace."""
-
-    run_id: str
-    root: str
-    taxonomy_id: str
-    model_id: str
-    decider_id: str
-    stages: tuple[dict[str, object], ...]
-    statuses: dict[str, int]
-
 
 class Pipeline:
-    """One run over one namespace. Inputs are checked before anything is written."""
+    """One run over one namespace. Everything that can be refused is refused before anything is written."""
 
     def __init__(self, spark: SparkSession, config: Config) -> None:
         if not config.taxonomy.path:
@@ -72,79 +57,94 @@ class Pipeline:
         self._config = config
         self._started = datetime.now(UTC)
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        self._model: ModelFiles = resolve_model(
-            config.encoder.model, config.encoder.precision, config.encoder.prompt, config.encoder.max_length
+        encoder, linking = config.encoder, config.linking
+        model = resolve_model(encoder.model, encoder.precision, encoder.prompt, encoder.max_length)
+        self._bundle = find_bundle(config.taxonomy.path, config.taxonomy.language, config.taxonomy.version)
+        self._decider = PlainDecider(linking.threshold, linking.nil_threshold)
+        self._ids = RunIds(
+            config.input.source,
+            self._bundle.taxonomy_id,
+            model.model_id,
+            retrieval_id(config.retrieval.top_k),
+            self._decider.decider_id,
+            NO_LEXICON,
         )
-        self._bundle: Bundle = find_bundle(config.taxonomy.path, config.taxonomy.language, config.taxonomy.version)
-        self._decider = PlainDecider(config.linking.threshold, config.linking.nil_threshold)
-        self._retrieval_id = retrieval_id(config.retrieval.top_k)
         self._records = read_records(spark, config.input)
         self._tables = Tables(spark, config.output.root)
         self._progress = Progress()
-        self._one_model = {"model_id": self._model.model_id}
-        self._one_link = {**self._one_model, "taxonomy_id": self._bundle.taxonomy_id}
+        self._one_model = {"model_id": model.model_id}
+        self._one_link = {"taxonomy_id": self._bundle.taxonomy_id, "model_id": model.model_id}
 
     def run(self) -> Summary:
-        """All stages, then the balance and the run's row; a failure is recorded too, and raised."""
+        """All stages, the balance, the report and the run's row; a failure is recorded too, and raised."""
         log.info("run %s into %s", self._run_id, self._tables.root)
         try:
-            self._store_taxonomy()
-            self._split_records()
-            self._collect_texts()
-            self._embed_texts()
-            self._retrieve_candidates()
-            self._decide_links()
-            self._normalise_mentions()
-            statuses = self._balance()
+            new_records = self._split_records()
+            versions = table_versions(self._tables)
+            earlier = None if new_records else finished_like_this(self._tables, self._ids, versions)
+            if earlier:
+                log.info("nothing changed since run %s: its tables and report stand", earlier["run_id"])
+                statuses = earlier["statuses"]
+            else:
+                statuses = self._remake()
+                versions = table_versions(self._tables)
+            self._record(statuses, versions)
         except BaseException as error:
-            self._record("failed", {}, f"{type(error).__name__}: {error}"[:2000])
+            self._record({}, {}, f"{type(error).__name__}: {error}"[:2000])
             raise
-        self._record("succeeded", statuses, None)
-        return Summary(
-            self._run_id,
-            self._tables.root,
-            self._bundle.taxonomy_id,
-            self._model.model_id,
-            self._decider.decider_id,
-            tuple(asdict(stage) for stage in self._progress.stages),
-            statuses,
-        )
+        stages = tuple(asdict(stage) for stage in self._progress.stages)
+        unchanged_since = earlier["run_id"] if earlier else None
+        return Summary(self._run_id, self._tables.root, self._ids, stages, statuses, unchanged_since)
+
+    def _remake(self) -> dict[str, int]:
+        """Everything after the mentions; returns the mentions by status."""
+        self._store_taxonomy()
+        self._collect_texts()
+        self._embed_texts()
+        self._retrieve_candidates()
+        self._decide_links()
+        self._normalise_mentions()
+        statuses = self._balance()
+        self._write_report()
+        return statuses
+
+    def _split_records(self) -> int:
+        """New and changed records to mentions, in one commit; how many records those are."""
+        source = self._config.input.source
+        with self._progress.stage("mentions") as stage:
+            mentions = self._tables.read(MENTIONS)
+            seen = Observation("records")
+            records = self._records.observe(seen, F.count(F.lit(1)).alias("rows"))
+            fresh = self._tables.stage("records", new_or_changed(records, mentions, source))
+            changed = fresh.count()
+            stage.rows_in = seen.get["rows"]
+            log.info("mentions: %s records, %s of them new or changed", f"{stage.rows_in:,}", f"{changed:,}")
+            if not changed:
+                return 0
+            tasks = max(2, changed // self._config.spark.rows_per_task)
+            split = self._tables.stage("mentions", split_records(fresh.repartition(tasks), self._config.input))
+            constants = {
+                "source": F.lit(source),
+                "run_id": F.lit(self._run_id),
+                "ingested_at": F.lit(self._started).cast("timestamp"),
+            }
+            gone = leftover_positions(mentions, split, source)
+            self._tables.upsert(MENTIONS, split.withColumns(constants), gone=gone)
+            stage.rows_out = split.count()
+            if split.where(F.col("position") == 0).count() != changed:
+                raise BalanceError(f"mentions: {changed} records went in, another number came out.")
+        return changed
 
     def _store_taxonomy(self) -> None:
         with self._progress.stage("taxonomy") as stage:
             store_taxonomy(self._spark, self._tables, self._bundle)
-            stage.rows_out = taxonomy_rows(self._tables, CONCEPTS, self._bundle.taxonomy_id).count()
-            stage.rows_in = stage.rows_out
-
-    def _split_records(self) -> None:
-        """New and changed records to mentions; one commit."""
-        source = self._config.input.source
-        with self._progress.stage("mentions") as stage:
-            mentions = self._tables.read(MENTIONS)
-            fresh = self._tables.stage("records", new_or_changed(self._records, mentions, source))
-            stage.rows_in = fresh.count()
-            if not stage.rows_in:
-                return
-            log.info("%-12s %s new or changed records", "mentions", f"{stage.rows_in:,}")
-            parallel = fresh.repartition(max(2, stage.rows_in // self._config.spark.rows_per_task))
-            split = self._tables.stage("mentions", split_records(parallel, self._config.input))
-            rows = split.withColumns(
-                {
-                    "source": F.lit(source),
-                    "run_id": F.lit(self._run_id),
-                    "ingested_at": F.lit(self._started).cast("timestamp"),
-                }
-            )
-            self._tables.upsert(MENTIONS, rows, gone=leftover_positions(mentions, split, source))
-            stage.rows_out = split.count()
-            if split.select("record_id").distinct().count() != stage.rows_in:
-                raise BalanceError(f"mentions: {stage.rows_in} records went in, fewer came out.")
+            stage.rows_in = stage.rows_out = self._taxonomy(CONCEPTS).count()
 
     def _collect_texts(self) -> None:
         with self._progress.stage("texts") as stage:
             kept = self._tables.read(MENTIONS).where(F.col("text_key").isNotNull())
-            new = kept.select("text_key", "text").dropDuplicates(["text_key"])
-            new = new.join(self._tables.read(TEXTS).select("text_key"), on="text_key", how="left_anti")
+            distinct = kept.select("text_key", "text").dropDuplicates(["text_key"])
+            new = distinct.join(self._tables.read(TEXTS).select("text_key"), on="text_key", how="left_anti")
             staged = self._tables.stage("texts", new)
             stage.rows_in = stage.rows_out = staged.count()
             if stage.rows_in:
@@ -157,7 +157,7 @@ class Pipeline:
             texts = self._tables.read(TEXTS).unionByName(labels).dropDuplicates(["text_key"])
             run_in_slices(
                 missing_embeddings(texts, self._embeddings()),
-                lambda part: embed(part, self._config.encoder, self._model.model_id),
+                lambda part: embed(part, self._config.encoder, self._ids.model_id),
                 self._tables,
                 EMBEDDINGS,
                 self._one_model,
@@ -166,22 +166,23 @@ class Pipeline:
             )
 
     def _retrieve_candidates(self) -> None:
-        with self._progress.stage("index"):
-            build_label_index(
-                self._index_folder(),
+        with self._progress.stage("label index") as stage:
+            labels = self._taxonomy(LABELS)
+            stage.rows_in = stage.rows_out = labels.count()
+            tables = (
                 self._taxonomy(CONCEPTS),
-                self._taxonomy(LABELS),
+                labels,
                 self._taxonomy(RELATIONS),
                 self._taxonomy(OCCUPATIONS),
-                self._embeddings(),
             )
+            build_label_index(self._index_folder(), *tables, self._embeddings())
         with self._progress.stage("candidates") as stage:
             run_in_slices(
                 missing_candidates(self._tables.read(TEXTS), self._embeddings(), self._candidates()),
                 lambda part: retrieve(part, str(self._index_folder()), self._config.retrieval.top_k),
                 self._tables,
                 CANDIDATES,
-                {**self._one_link, "retrieval_id": self._retrieval_id},
+                {**self._one_link, "retrieval_id": self._ids.retrieval_id},
                 self._config.spark,
                 stage,
             )
@@ -201,11 +202,8 @@ class Pipeline:
 
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
-            built_from: dict[str, int | str] = {
-                "mentions": self._tables.version(MENTIONS),
-                "links": self._tables.version(LINKS),
-                **self._one_link,
-            }
+            versions = {table.name: self._tables.version(table) for table in (MENTIONS, LINKS)}
+            built_from: dict[str, int | str] = {**versions, **self._one_link}
             if self._tables.built_from(NORMALISED_SKILLS) == built_from:
                 return
             mentions = self._tables.read(MENTIONS)
@@ -214,7 +212,7 @@ class Pipeline:
             stage.rows_out = self._tables.read(NORMALISED_SKILLS).count()
 
     def _balance(self) -> dict[str, int]:
-        """Mentions by status; raises BalanceError where a mention or text went missing between two stages."""
+        """Mentions by status; raises BalanceError where a mention or a text went missing between two stages."""
         with self._progress.stage("balance") as stage:
             rows = self._tables.read(NORMALISED_SKILLS).groupBy("status").count().collect()
             statuses = {row["status"] or "undecided": row["count"] for row in rows}
@@ -229,55 +227,59 @@ class Pipeline:
             raise BalanceError(f"normalised_skills: {statuses['undecided']} mentions have no status.")
         return statuses
 
-    def _record(self, outcome: str, statuses: dict[str, int], error: str | None) -> None:
-        ids = {
-            "source": self._config.input.source,
-            "taxonomy_id": self._bundle.taxonomy_id,
-            "model_id": self._model.model_id,
-            "retrieval_id": self._retrieval_id,
-            "decider_id": self._decider.decider_id,
-            "lexicon_id": NO_LEXICON,
-        }
-        config = self._config.model_dump_json()
-        versions = {name: version(name) for name in _VERSIONED} | {"python": platform.python_version()}
-        fingerprint = hashlib.sha256(json.dumps([config, ids, versions], sort_keys=True).encode()).hexdigest()
-        row = {
-            "run_id": self._run_id,
-            "started_at": self._started,
-            "finished_at": datetime.now(UTC),
-            "outcome": outcome,
-            "error": error,
-            "fingerprint": fingerprint[:32],
-            **ids,
-            "stages": [asdict(stage) for stage in self._progress.stages],
-            "statuses": statuses,
-            "config": config,
-            "versions": versions,
-        }
-        self._tables.append(RUNS, self._spark.createDataFrame([row], spark_schema(RUNS)))
+    def _write_report(self) -> None:
+        """Beside the tables, where those are in a folder; a catalog has no place for a file."""
+        if not self._tables.is_local:
+            log.info("report: not written, %s is not a local folder", self._tables.root)
+            return
+        with self._progress.stage("report") as stage:
+            facts = {
+                "run": self._run_id,
+                "taxonomy": f"{self._bundle.version} ({self._bundle.language})",
+                "model": self._ids.model_id,
+                "decision": f"{self._ids.decider_id}, threshold {self._config.linking.threshold}",
+            }
+            data = collect_report(
+                self._tables.read(NORMALISED_SKILLS),
+                self._links(),
+                facts,
+                tuple(asdict(s) for s in self._progress.stages[:-1]),
+                self._config.report.min_records,
+                self._config.report.top,
+            )
+            stage.rows_in = stage.rows_out = data.mentions
+            write_report(data, Path(self._tables.root) / "report.html")
+
+    def _record(self, statuses: dict[str, int], versions: dict[str, int], error: str | None = None) -> None:
+        record_run(
+            self._spark,
+            self._tables,
+            self._config,
+            self._run_id,
+            self._ids,
+            self._started,
+            self._progress.stages,
+            statuses,
+            versions,
+            error,
+        )
 
     def _index_folder(self) -> Path:
         base = self._config.output.artifacts_path or f"{self._tables.root}/artifacts"
-        return Path(base) / index_id(self._bundle.taxonomy_id, self._model.model_id)
+        return Path(base) / index_id(self._bundle.taxonomy_id, self._ids.model_id)
 
-    def _taxonomy(self, table: object) -> DataFrame:
-        return taxonomy_rows(self._tables, table, self._bundle.taxonomy_id)  # type: ignore[arg-type]
+    def _taxonomy(self, table: Table) -> DataFrame:
+        return taxonomy_rows(self._tables, table, self._bundle.taxonomy_id)
 
     def _embeddings(self) -> DataFrame:
-        return self._tables.read(EMBEDDINGS).where(F.col("model_id") == self._model.model_id)
+        return self._tables.read(EMBEDDINGS).where(F.col("model_id") == self._ids.model_id)
 
     def _candidates(self) -> DataFrame:
-        one = (F.col("model_id") == self._model.model_id) & (F.col("taxonomy_id") == self._bundle.taxonomy_id)
-        return self._tables.read(CANDIDATES).where(one & (F.col("retrieval_id") == self._retrieval_id))
+        return self._linked(CANDIDATES).where(F.col("retrieval_id") == self._ids.retrieval_id)
 
     def _links(self) -> DataFrame:
-        one = (F.col("model_id") == self._model.model_id) & (F.col("taxonomy_id") == self._bundle.taxonomy_id)
-        return self._tables.read(LINKS).where(one)
+        return self._linked(LINKS)
 
-
-def run_job(config: Config) -> Summary:
-    """Session, run, report and the printed summary: what `jobs/normalise_skills.py` calls."""
-    session = get_session(config.spark)
-    summary = Pipeline(session, config).run()
-    print(summary)
-    return summary
+    def _linked(self, table: Table) -> DataFrame:
+        one = (F.col("model_id") == self._ids.model_id) & (F.col("taxonomy_id") == self._ids.taxonomy_id)
+        return self._tables.read(table).where(one)

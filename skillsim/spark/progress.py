@@ -35,7 +35,11 @@ class Progress:
         finally:
             account.seconds = round(time.monotonic() - started, 3)
         log.info(
-            "%-12s %9s in, %9s out, %6.1f s", name, f"{account.rows_in:,}", f"{account.rows_out:,}", account.seconds
+            "%-12s %9s in, %9s out, %6.1f s",
+            name,
+            f"{account.rows_in:,}",
+            f"{account.rows_out:,}",
+            account.seconds,
         )
 
 

@@ -21,7 +21,14 @@ from skillsim.text import TEXT_RULES_VERSION
 _CORRUPT = "_skillsim_corrupt"
 _PARSED = "record_id string, cells array<string>, problem string"
 _TABLE_NAME = re.compile(r"^[\w-]+(\.[\w-]+){1,2}$")
-_FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
+_FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
 
 
 def read_records(spark: SparkSession, config: InputConfig) -> DataFrame:
@@ -39,11 +46,8 @@ def read_records(spark: SparkSession, config: InputConfig) -> DataFrame:
         _check_file(Path(config.path))
     try:
         parsed = _read(spark, config, kind)
-        empty = parsed.isEmpty()
     except AnalysisException as error:
         raise RecordsError(f"--input {config.path}: cannot be read ({str(error).splitlines()[0]}).") from error
-    if empty:
-        raise RecordsError(f"--input {config.path} holds no records.")
     return _with_unique_ids(_with_hash(parsed, config))
 
 
@@ -89,6 +93,7 @@ def _read(spark: SparkSession, config: InputConfig, kind: str) -> DataFrame:
     else:
         rows = spark.read.format(kind).load(config.path)
     _check_columns(rows.columns, config)
+    _check_rows(rows, config)
     return _select(rows, config)
 
 
@@ -112,7 +117,9 @@ def _select(rows: DataFrame, config: InputConfig) -> DataFrame:
             )
         cells = F.array(column.cast("string"))
     if _CORRUPT not in rows.columns:
-        return rows.select(id_column.alias("record_id"), cells.alias("cells"), F.lit(None).cast("string").alias("problem"))
+        return rows.select(
+            id_column.alias("record_id"), cells.alias("cells"), F.lit(None).cast("string").alias("problem")
+        )
     corrupt = F.col(_CORRUPT)
     return rows.select(
         id_column.alias("record_id"),
@@ -121,13 +128,16 @@ def _select(rows: DataFrame, config: InputConfig) -> DataFrame:
     )
 
 
+def _check_rows(rows: DataFrame, config: InputConfig) -> None:
+    if rows.isEmpty():
+        raise RecordsError(f"--input {config.path} holds no records.")
+
+
 def _check_columns(found: list[str], config: InputConfig) -> None:
     for option, name in (("id_column", config.id_column), ("skills_column", config.skills_column)):
         if name and name not in found:
             known = ", ".join(c for c in found if c != _CORRUPT)
-            raise RecordsError(
-                f"--input {config.path}: no column '{name}' (input.{option}). Columns there: {known}."
-            )
+            raise RecordsError(f"--input {config.path}: no column '{name}' (input.{option}). Columns there: {known}.")
 
 
 def _quoted(name: str) -> str:
@@ -163,6 +173,8 @@ def _read_ragged_csv(spark: SparkSession, config: InputConfig) -> DataFrame:
     if config.header:
         first = lines.first()
         lines = lines.where(F.col("value") != F.lit(first["value"] if first else ""))
+    lines = lines.where(F.trim("value") != "")
+    _check_rows(lines, config)
     delimiter = config.delimiter
 
     def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -179,8 +191,6 @@ def parse_ragged_lines(lines: list[str], delimiter: str) -> pa.RecordBatch:
     cells: list[list[str]] = []
     problems: list[str | None] = []
     for line in lines:
-        if not line.strip():
-            continue
         try:
             row = next(csv.reader([line], delimiter=delimiter, strict=True))
             ids.append(row[0].strip() or None)

@@ -64,6 +64,4 @@ def retrieve_batch(batch: pa.RecordBatch, index: LabelIndex, top_k: int) -> pa.R
     keys = batch.column("text_key").to_pylist()
     vectors = unpack_vectors(batch.column("vector"))
     found = index.candidates(batch.column("text").to_pylist(), keys, np.asarray(vectors), top_k)
-    return pa.RecordBatch.from_arrays(
-        [batch.column("text_key"), found.occupation_uri, found.candidates], schema=_ARROW
-    )
+    return pa.RecordBatch.from_arrays([batch.column("text_key"), found.occupation_uri, found.candidates], schema=_ARROW)

@@ -5,13 +5,19 @@ built here: under spark-submit on the JVM that runs already, else on a local one
 """
 
 import os
+import platform
+import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from skillsim import errors
 from skillsim.config import SparkConfig
 from skillsim.errors import PlatformError
 from skillsim.spark.java import ensure_java
@@ -55,7 +61,11 @@ def get_session(config: SparkConfig, app_name: str = "skillsim") -> SparkSession
             builder = configure_spark_with_delta_pip(builder)
     elif config.master is None:
         # spark-submit decides the rest; only what makes Delta quick on one machine is added, as a default.
-        settings = {"spark.databricks.delta.snapshotPartitions": "2", "spark.sql.shuffle.partitions": "4", **settings}
+        settings = {
+            "spark.databricks.delta.snapshotPartitions": "2",
+            "spark.sql.shuffle.partitions": "4",
+            **settings,
+        }
     for key, value in settings.items():
         builder = builder.config(key, value)
     try:
@@ -98,6 +108,31 @@ def _check_delta(session: SparkSession, submitted: bool) -> None:
         raise PlatformError(_NO_DELTA) from error
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """Errors that Spark raises for an executor's setup, as one PlatformError or ModelError with the remedy."""
+    try:
+        yield
+    except PySparkException as error:
+        text = str(error)
+        if "PYTHON_VERSION_MISMATCH" in text:
+            versions = re.findall(r"\d+\.\d+", text.partition("PYTHON_VERSION_MISMATCH")[2])
+            raise PlatformError(
+                f"the executors run Python {versions[0] if versions else 'of another version'}, the driver "
+                f"{platform.python_version()}. Set PYSPARK_PYTHON (or spark.pyspark.python) to the same Python."
+            ) from error
+        ours = re.search(r"skillsim\.errors\.(\w+): (.+)", text)
+        if ours:
+            raise getattr(errors, ours[1], PlatformError)(ours[2]) from error
+        missing = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", text)
+        if missing:
+            raise PlatformError(
+                f"the executors' Python has no module '{missing[1]}'. Install skillsim there, or ship a packed "
+                "environment with --archives."
+            ) from error
+        raise
+
+
 def staged_jars() -> list[Path]:
     """Delta's jars beside Spark's own, put there by `stage_delta_jars`."""
     return sorted(_spark_jars().glob("io.delta_*.jar"))
@@ -127,9 +162,7 @@ def stage_delta_jars() -> list[Path]:
             raise PlatformError(_startup_problem(error)) from error
         session.stop()
         jars = [
-            jar
-            for group in ("io.delta", "io.unitycatalog")
-            for jar in sorted(Path(ivy, "jars").glob(f"{group}_*.jar"))
+            jar for group in ("io.delta", "io.unitycatalog") for jar in sorted(Path(ivy, "jars").glob(f"{group}_*.jar"))
         ]
         for jar in jars:
             shutil.copy2(jar, _spark_jars() / jar.name)

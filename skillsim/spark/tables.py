@@ -37,8 +37,8 @@ class Tables:
             raise TablesError("no output: give --output a folder, a URI or catalog.schema (or set output.root).")
         self._spark = spark
         self._is_schema = bool(_CATALOG_SCHEMA.match(root)) and not Path(root).exists()
-        self._is_local = not self._is_schema and "://" not in root
-        self.root = str(Path(root).expanduser().resolve()) if self._is_local else root.rstrip("/")
+        self.is_local = not self._is_schema and "://" not in root
+        self.root = str(Path(root).expanduser().resolve()) if self.is_local else root.rstrip("/")
         self._known: set[str] = set()
         self._check_namespace()
 
@@ -48,7 +48,7 @@ class Tables:
                 raise TablesError(
                     f"--output {self.root}: no such schema. Create it (CREATE SCHEMA {self.root}) or give a folder."
                 )
-        elif self._is_local:
+        elif self.is_local:
             folder = Path(self.root)
             if folder.exists() and not folder.is_dir():
                 raise TablesError(f"--output {self.root} is a file. Give a folder.")
@@ -89,7 +89,7 @@ class Tables:
     def _lookup(self, table: Table) -> bool:
         if self._is_schema:
             return self._spark.catalog.tableExists(self.location(table.name))
-        if self._is_local:
+        if self.is_local:
             return (Path(self.location(table.name)) / "_delta_log").is_dir()
         try:
             return bool(self._spark.read.format("delta").load(self.location(table.name)).columns)

@@ -1,0 +1,71 @@
+"""What the report shows, aggregated from the tables: nothing below `min_records` leaves the cluster."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from skillsim.report import ConceptRow, ReportData, StatusRow, TextRow
+
+
+def collect_report(
+    normalised: DataFrame,
+    links: DataFrame,
+    facts: dict[str, str],
+    stages: tuple[dict[str, object], ...],
+    min_records: int,
+    top: int,
+) -> ReportData:
+    """`links`: those of the run's taxonomy and model; at most `top` rows a list."""
+    record = F.struct("source", "record_id")
+    statuses = (
+        normalised.groupBy("status")
+        .agg(F.count("*").alias("mentions"), F.countDistinct("text").alias("texts"))
+        .orderBy(F.desc("mentions"), "status")
+        .collect()
+    )
+    reasons = (
+        normalised.where(F.col("status") == "rejected")
+        .groupBy("reason")
+        .count()
+        .orderBy(F.desc("count"), "reason")
+        .collect()
+    )
+    counted = (F.count("*").alias("mentions"), F.countDistinct(record).alias("records"))
+    concepts = (
+        normalised.where(F.col("status") == "matched")
+        .groupBy("concept_uri")
+        .agg(F.first("concept_label").alias("label"), *counted)
+        .orderBy(F.desc("mentions"), "concept_uri")
+        .limit(top)
+        .collect()
+    )
+    nearest = links.select(
+        "text_key", F.coalesce(F.try_element_at("top", F.lit(1))["concept_label"], F.lit("")).alias("nearest")
+    )
+    unlinked = (
+        normalised.where(F.col("status").isin("ambiguous", "nil"))
+        .groupBy("text", "status")
+        .agg(*counted)
+        .where(F.col("records") >= min_records)
+        .orderBy(F.desc("mentions"), "text")
+        .limit(top)
+        .withColumn("text_key", F.substring(F.sha2("text", 256), 1, 32))
+        .join(nearest, on="text_key", how="left")
+        .orderBy(F.desc("mentions"), "text")
+        .collect()
+    )
+    return ReportData(
+        facts=facts,
+        records=normalised.select("source", "record_id").distinct().count(),
+        mentions=sum(row["mentions"] for row in statuses),
+        statuses=tuple(StatusRow(row["status"], row["mentions"], row["texts"]) for row in statuses),
+        reasons=tuple((row["reason"], row["count"]) for row in reasons),
+        concepts=tuple(
+            ConceptRow(row["label"], row["concept_uri"], row["mentions"], row["records"]) for row in concepts
+        ),
+        unlinked=tuple(
+            TextRow(row["text"], row["status"], row["nearest"] or "", row["mentions"], row["records"])
+            for row in unlinked
+        ),
+        stages=stages,
+        min_records=min_records,
+    )

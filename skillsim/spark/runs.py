@@ -1,0 +1,100 @@
+"""The run record: what a run was made of, what it did, and whether another like it would change anything."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from skillsim.config import Config
+from skillsim.schemas import CANDIDATES, EMBEDDINGS, LINKS, MENTIONS, NORMALISED_SKILLS, RUNS, TEXTS
+from skillsim.spark.progress import Stage
+from skillsim.spark.tables import Tables, spark_schema
+
+_VERSIONED = ("skillsim", "pyspark", "delta-spark", "torch", "sentence-transformers", "pyarrow", "numpy")
+# A run's outcome is a function of these tables and its ids.
+_DECISIVE = (MENTIONS, TEXTS, EMBEDDINGS, CANDIDATES, LINKS, NORMALISED_SKILLS)
+
+
+@dataclass(frozen=True)
+class RunIds:
+    """What decides the tables' content beside the records."""
+
+    source: str
+    taxonomy_id: str
+    model_id: str
+    retrieval_id: str
+    decider_id: str
+    lexicon_id: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run says when it ends. `statuses`: mentions by status, over the whole namespace."""
+
+    run_id: str
+    root: str
+    ids: RunIds
+    stages: tuple[dict[str, Any], ...]
+    statuses: dict[str, int]
+    unchanged_since: str | None = field(default=None)  # the run that made the tables, when this one had nothing to do
+
+
+def table_versions(tables: Tables) -> dict[str, int]:
+    return {table.name: tables.version(table) for table in _DECISIVE}
+
+
+def finished_like_this(tables: Tables, ids: RunIds, versions: dict[str, int]) -> dict[str, Any] | None:
+    """The last successful run (run_id, statuses) when its ids are these and no table has moved since."""
+    last = (
+        tables.read(RUNS)
+        .where(F.col("outcome") == "succeeded")
+        .orderBy(F.desc("finished_at"))
+        .select("run_id", "statuses", "table_versions", *asdict(ids))
+        .limit(1)
+        .collect()
+    )
+    if not last or last[0]["table_versions"] != versions:
+        return None
+    if any(last[0][name] != value for name, value in asdict(ids).items() if name != "source"):
+        return None
+    return {"run_id": last[0]["run_id"], "statuses": last[0]["statuses"]}
+
+
+def record_run(
+    spark: SparkSession,
+    tables: Tables,
+    config: Config,
+    run_id: str,
+    ids: RunIds,
+    started: datetime,
+    stages: Sequence[Stage],
+    statuses: dict[str, int],
+    versions: dict[str, int],
+    error: str | None = None,
+) -> None:
+    """Append the run's row. Its fingerprint covers configuration, ids and library versions."""
+    settings = config.model_dump_json()
+    libraries = {name: version(name) for name in _VERSIONED} | {"python": platform.python_version()}
+    identity = json.dumps([settings, asdict(ids), libraries], sort_keys=True)
+    row = {
+        "run_id": run_id,
+        "started_at": started,
+        "finished_at": datetime.now(UTC),
+        "outcome": "failed" if error else "succeeded",
+        "error": error,
+        "fingerprint": hashlib.sha256(identity.encode()).hexdigest()[:32],
+        **asdict(ids),
+        "stages": [asdict(stage) for stage in stages],
+        "statuses": statuses,
+        "table_versions": versions,
+        "config": settings,
+        "versions": libraries,
+    }
+    tables.append(RUNS, spark.createDataFrame([row], spark_schema(RUNS)))

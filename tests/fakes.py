@@ -1,0 +1,89 @@
+"""Stand-ins for the encoder, for tests in which what the model knows does not matter, and faults for the real one."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from zlib import crc32
+
+import numpy as np
+
+from skillsim.encoder import Encoded, Encoder, TorchEncoder
+
+Batch = list[list[int]]  # token ids of the texts run together
+
+
+class FakeEncoder:
+    """Hashes character trigrams: deterministic, and spellings that look alike are near each other.
+
+    `failing`: text -> why it gets no vector.
+    """
+
+    def __init__(
+        self, model_id: str = "fake-1", dimension: int = 64, failing: Mapping[str, str] | None = None
+    ) -> None:
+        self.model_id = model_id
+        self.dimension = dimension
+        self.failing = failing or {}
+        self.encoded: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        self.encoded += texts
+        failures = {row: self.failing[text] for row, text in enumerate(texts) if text in self.failing}
+        vectors = np.zeros((len(texts), self.dimension))
+        for row, text in enumerate(texts):
+            if row not in failures:
+                vectors[row] = self._vector(text)
+        return Encoded(vectors.astype(np.float16), failures)
+
+    def _vector(self, text: str) -> np.ndarray:
+        padded = f"  {text} "
+        vector = np.zeros(self.dimension)
+        for start in range(len(padded) - 2):
+            digest = crc32(padded[start : start + 3].encode())
+            vector[digest % self.dimension] += 1.0 if digest & 0x10000 else -1.0
+        # Grams may cancel out; the first place is always a little more than nothing.
+        vector[0] += 1e-3
+        return vector / np.linalg.norm(vector)
+
+
+class RememberingEncoder:
+    """A real encoder that runs each text once a test session and counts what it was asked for."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.model_id = encoder.model_id
+        self.dimension = encoder.dimension
+        self.asked = 0
+        self._encoder = encoder
+        self._known: dict[str, np.ndarray] = {}
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        self.asked += len(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            encoded = self._encoder.encode(new)
+            assert not encoded.failures
+            self._known.update(zip(new, encoded.vectors, strict=True))
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float16)
+        for row, text in enumerate(texts):
+            vectors[row] = self._known[text]
+        return Encoded(vectors, {})
+
+
+def faulty(encoder: TorchEncoder, tokens: int, fault: Callable[[Batch], None]) -> TorchEncoder:
+    """The same network in batches of `tokens`, before each of which `fault` may raise."""
+    broken = copy.copy(encoder)
+    broken.batch_tokens = tokens
+
+    def forward(batch: Batch) -> np.ndarray:
+        fault(batch)
+        return encoder._forward(batch)
+
+    broken._forward = forward  # type: ignore[method-assign]
+    return broken
+
+
+def raising(error: Exception, when: Callable[[Batch], bool]) -> Callable[[Batch], None]:
+    def fault(batch: Batch) -> None:
+        if when(batch):
+            raise error
+
+    return fault
