@@ -1,4 +1,4 @@
-"""Stand-ins for the encoder, for tests in which what the model knows does not matter, and faults for the real one."""
+"""Stand-ins for the encoder where what the model knows does not matter, and faults for the real one."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +17,7 @@ class FakeEncoder:
     `failing`: text -> why it gets no vector.
     """
 
-    def __init__(
-        self, model_id: str = "fake-1", dimension: int = 64, failing: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, model_id: str = "fake-1", dimension: int = 64, failing: Mapping[str, str] | None = None) -> None:
         self.model_id = model_id
         self.dimension = dimension
         self.failing = failing or {}

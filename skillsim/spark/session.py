@@ -34,7 +34,9 @@ _LOCAL = {
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.memory": "3g",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
-    "spark.databricks.delta.schema.autoMerge.enabled": "false",
+    # Jobs of minutes: the optimising compiler takes more from two cores than it gives back (a MERGE on a small table
+    # takes half as long without it); its smaller default code cache would fill up and be swept all the time.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
 }
 
 
@@ -134,21 +136,26 @@ def explained() -> Iterator[None]:
 
 
 def staged_jars() -> list[Path]:
-    """Delta's jars beside Spark's own, put there by `stage_delta_jars`."""
-    return sorted(_spark_jars().glob("io.delta_*.jar"))
+    """Delta's jars beside Spark's own, put there by `prepare_environment`."""
+    return sorted((_spark_home() / "jars").glob("io.delta_*.jar"))
 
 
-def _spark_jars() -> Path:
+def _spark_home() -> Path:
     import pyspark
 
-    return Path(os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent) / "jars"
+    return Path(os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent)
 
 
-def stage_delta_jars() -> list[Path]:
-    """Copy Delta's jars into this environment's Spark, so that no later start needs the network.
+def prepare_environment() -> list[Path]:
+    """Make this environment's own Spark ready for Delta, so that spark-submit works bare and without a network.
 
-    Only what Spark does not have itself: its own Hadoop, Parquet and Jackson stay alone on the class path.
+    Copies Delta's jars beside Spark's (only what Spark does not have itself: its own Hadoop, Parquet and Jackson stay
+    alone on the class path) and writes `_LOCAL` as its spark-defaults.conf. Returns the jars.
     """
+    defaults = _spark_home() / "conf" / "spark-defaults.conf"
+    if not defaults.exists():
+        defaults.parent.mkdir(exist_ok=True)
+        defaults.write_text("".join(f"{key} {value}\n" for key, value in _LOCAL.items()), encoding="utf-8")
     if staged_jars():
         return staged_jars()
     from delta import configure_spark_with_delta_pip
@@ -161,17 +168,15 @@ def stage_delta_jars() -> list[Path]:
         except Exception as error:
             raise PlatformError(_startup_problem(error)) from error
         session.stop()
-        jars = [
-            jar for group in ("io.delta", "io.unitycatalog") for jar in sorted(Path(ivy, "jars").glob(f"{group}_*.jar"))
-        ]
-        for jar in jars:
-            shutil.copy2(jar, _spark_jars() / jar.name)
+        for group in ("io.delta", "io.unitycatalog"):
+            for jar in Path(ivy, "jars").glob(f"{group}_*.jar"):
+                shutil.copy2(jar, _spark_home() / "jars" / jar.name)
     return staged_jars()
 
 
 if __name__ == "__main__":
     try:
-        for staged in stage_delta_jars():
+        for staged in prepare_environment():
             print(staged.name)
     except PlatformError as problem:
         sys.exit(f"error: {problem}")

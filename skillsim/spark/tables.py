@@ -7,10 +7,13 @@ that Spark Connect and Databricks need nothing more than a session.
 import json
 import re
 from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -118,27 +121,27 @@ class Tables:
     def _history(self, table: Table, limit: int = 50) -> list:
         return self._spark.sql(f"DESCRIBE HISTORY {self.identifier(table.name)} LIMIT {limit}").collect()
 
-    def create(self, table: Table) -> None:
-        if self.exists(table):
-            return
-        ddl = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in spark_schema(table).fields)
-        partition = f"PARTITIONED BY ({', '.join(table.partition_by)})" if table.partition_by else ""
-        self._spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.identifier(table.name)} ({ddl}) USING delta {partition} "
-            f"TBLPROPERTIES ('{_VERSION_PROPERTY}' = '{SCHEMA_VERSION}')"
-        )
+    def _create(self, table: Table, rows: DataFrame) -> None:
+        """The first write of a table makes it, in the same commit."""
+        writer = _conform(rows, table).writeTo(self.identifier(table.name)).using("delta")
+        writer = writer.tableProperty(_VERSION_PROPERTY, str(SCHEMA_VERSION))
+        if table.partition_by:
+            writer = writer.partitionedBy(*(F.col(column) for column in table.partition_by))
+        writer.create()
 
     def append(self, table: Table, rows: DataFrame) -> None:
-        self.create(table)
-        writer = _conform(rows, table).write.format("delta").mode("append")
-        writer.saveAsTable(self.location(table.name)) if self._is_schema else writer.save(self.location(table.name))
+        if self.exists(table):
+            _conform(rows, table).writeTo(self.identifier(table.name)).append()
+        else:
+            self._create(table, rows)
 
     def replace(self, table: Table, rows: DataFrame, scope: Scope) -> None:
         """The rows of `scope` become `rows`."""
-        self.create(table)
-        writer = _conform(rows, table).write.format("delta").mode("overwrite")
-        writer = writer.option("replaceWhere", _predicate(scope))
-        writer.saveAsTable(self.location(table.name)) if self._is_schema else writer.save(self.location(table.name))
+        if self.exists(table):
+            condition = reduce(and_, (F.col(column) == value for column, value in scope.items()))
+            _conform(rows, table).writeTo(self.identifier(table.name)).overwrite(condition)
+        else:
+            self._create(table, rows)
 
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """Materialise `rows` and read them back: what is expensive or would change under its reader."""
@@ -156,7 +159,6 @@ class Tables:
 
         `rows` must be cheap to scan twice (staged) and hold each key once. `scope` prunes partitions.
         """
-        self.create(table)
         source = _conform(rows, table).selectExpr("*", "false AS _gone")
         if gone is not None:
             nulls = [f"CAST(NULL AS {f.dataType.simpleString()}) AS `{f.name}`" for f in spark_schema(table).fields]
@@ -174,7 +176,6 @@ class Tables:
 
     def insert_new(self, table: Table, rows: DataFrame, scope: Scope | None = None) -> None:
         """Insert the rows whose key is not there yet; one commit."""
-        self.create(table)
         columns = table.schema.names
         self._merge(
             table,
@@ -188,7 +189,6 @@ class Tables:
 
         `built_from` is kept in that commit, for `Tables.built_from`.
         """
-        self.create(table)
         columns = table.schema.names
         compared = [c for c in columns if c not in table.key and c != "run_id"]
         differs = " OR ".join(f"NOT (t.`{c}` <=> s.`{c}`)" for c in compared)
@@ -208,6 +208,9 @@ class Tables:
             self._spark.conf.unset(note)
 
     def _merge(self, table: Table, source: DataFrame, scope: Scope | None, clauses: str) -> None:
+        if not self.exists(table):
+            self._create(table, source)
+            return
         view = f"skillsim_merge_{table.name}"
         source.createOrReplaceTempView(view)
         on = " AND ".join(f"t.`{key}` = s.`{key}`" for key in table.key)

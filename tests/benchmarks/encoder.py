@@ -1,9 +1,9 @@
 """Our encoder against `SentenceTransformer.encode`: the same weights, texts, threads and process.
 
-Real skill strings are cut into chunks; each chunk goes through every system before the next chunk, in rotating
-order, so that drift of a shared machine hits all alike. The whole is repeated in rounds; a round's speed is all
-strings by the seconds they took. ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 ONEDNN_MAX_CPU_ISA=AVX2
-in the environment show a CPU without AVX512.
+Real skill strings are cut into chunks; each chunk goes through every system before the next chunk, in
+rotating order, so that drift of a shared machine hits all alike. The whole is repeated in rounds; a round's
+speed is all strings by the seconds they took. To see a CPU without AVX512, set in the environment
+ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 ONEDNN_MAX_CPU_ISA=AVX2.
 """
 
 import csv
@@ -102,7 +102,7 @@ def median(values: list[float]) -> float:
 def compared(
     systems: dict[str, Encode], texts: list[str], chunk: int, rounds: int
 ) -> dict[str, dict[str, float | list[float]]]:
-    """Speed of each system, its ratio to the better baseline round by round, its cosine to the default's vectors."""
+    """Speed of each system, its ratio to the better baseline of each round, cosine to the first one's vectors."""
     speeds = race(systems, texts, chunk, rounds)
     best = [max(of_round) for of_round in zip(*(speeds[name] for name in BASELINES), strict=True)]
     reference = systems[next(iter(BASELINES))](texts)
@@ -188,9 +188,7 @@ def report(facts: dict[str, Any], found: dict[str, dict[str, Any]], swept: dict[
     ]
     show(console, "Encoding real skill strings, median of the rounds", columns, rows)
     if swept:
-        by_budget = [
-            [name, f"{median(of):,.0f}", f"{min(of):,.0f}", f"{max(of):,.0f}"] for name, of in swept.items()
-        ]
+        by_budget = [[name, f"{median(of):,.0f}", f"{min(of):,.0f}", f"{max(of):,.0f}"] for name, of in swept.items()]
         show(console, f"{OURS} by budget of a batch", ["batch_tokens", *columns[1:4]], by_budget)
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)

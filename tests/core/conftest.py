@@ -49,11 +49,9 @@ def label_vectors(taxonomy: Taxonomy, remembering: RememberingEncoder) -> np.nda
 
 
 @pytest.fixture(scope="session")
-def index(
-    taxonomy: Taxonomy, label_vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory
-) -> LabelIndex:
+def index(taxonomy: Taxonomy, label_vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> LabelIndex:
     folder = tmp_path_factory.mktemp("index") / "sample"
-    LabelIndex.build(
-        taxonomy.concepts, taxonomy.labels, taxonomy.relations, taxonomy.occupations, label_vectors
-    ).save(folder)
+    LabelIndex.build(taxonomy.concepts, taxonomy.labels, taxonomy.relations, taxonomy.occupations, label_vectors).save(
+        folder
+    )
     return LabelIndex.load(folder)

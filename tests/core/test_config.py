@@ -98,6 +98,7 @@ def test_effective_separators_follow_the_shape_unless_they_are_set() -> None:
     assert "," in effective("input.shape=text")
     assert effective("input.shape=text", "input.separators=[]") == ()
     assert effective("input.separators=['|']") == ("|",)
+    assert effective("input.separators=default") == effective("input.shape=text")
 
 
 # --- refusing ---------------------------------------------------------------------------------------------
@@ -192,9 +193,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
 
 @pytest.mark.parametrize("content", ["linking = 1", "spark = 1", "[spark]\nconf = 1"])
 @pytest.mark.parametrize("assignment", ["linking.threshold=0.8", "spark.conf.spark.a=1"])
-def test_a_value_where_a_section_should_be_is_a_config_error(
-    tmp_path: Path, content: str, assignment: str
-) -> None:
+def test_a_value_where_a_section_should_be_is_a_config_error(tmp_path: Path, content: str, assignment: str) -> None:
     said = message(toml(tmp_path, content), assignment)
     assert content.split()[0].strip("[]") in said
 

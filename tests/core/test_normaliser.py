@@ -1,0 +1,215 @@
+"""The library's front door: a bundle in, a table of links out, and an index that is made once."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skillsim import Normaliser, normaliser, similarity
+from skillsim.config import load_config
+from skillsim.encoder import ModelFiles
+from skillsim.errors import ModelError, TaxonomyError
+from skillsim.normaliser import RESULT
+from tests.fakes import FakeEncoder, RememberingEncoder
+
+SKILLS = ["Core Java", " weld  METAL ", "12345", "core_java", "", "dba", "zzxqy vfrtg", "Core Java", "a@b.example"]
+
+
+@pytest.fixture(scope="module")
+def linker(sample_path: Path, remembering: RememberingEncoder, tmp_path_factory: pytest.TempPathFactory) -> Normaliser:
+    """On the sample with the built-in model, which embeds each label once a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(normaliser, "load_encoder", lambda *args: remembering)
+        return Normaliser.from_esco(sample_path, cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def links(linker: Normaliser) -> pd.DataFrame:
+    return linker.link(SKILLS)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
+    """Takes the place of the built-in model, under the model id that its files have."""
+    stand_in = FakeEncoder()
+
+    def load(files: ModelFiles, *args: object) -> FakeEncoder:
+        stand_in.model_id = files.model_id
+        return stand_in
+
+    monkeypatch.setattr(normaliser, "load_encoder", load)
+    return stand_in
+
+
+def folders(cache: Path) -> set[str]:
+    return {path.name for path in cache.iterdir()}
+
+
+# --- linking ----------------------------------------------------------------------------------------------
+
+
+def test_one_row_a_string_in_order_with_the_stated_columns(links: pd.DataFrame) -> None:
+    assert list(links.columns) == RESULT.names
+    assert links["raw"].tolist() == SKILLS
+
+
+def test_spellings_of_one_skill_are_linked_alike(links: pd.DataFrame) -> None:
+    first, *others = links.iloc[[0, 3, 7]].drop(columns="raw").to_dict("records")
+    assert first["text"] == "core java"
+    for other in others:
+        assert str(other) == str(first)
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "concept"),
+    [
+        ("weld metal", "matched", "weld-metal"),
+        ("Core Java", "matched", "java"),
+        ("Accountant", "not_skill", None),
+        ("zzxqy vfrtg", "nil", None),
+    ],
+)
+def test_what_the_sample_says(linker: Normaliser, raw: str, status: str, concept: str | None) -> None:
+    (row,) = linker.link_table([raw]).to_pylist()
+    assert row["status"] == status
+    assert (row["concept_uri"] and row["concept_uri"].rsplit("/")[-1]) == concept
+    assert row["candidates"][0]["label"]
+    assert len(row["top"]) == 3
+
+
+def test_a_job_title_that_is_a_concepts_label_too_is_a_skill(linker: Normaliser) -> None:
+    (row,) = linker.link_table(["DBA"]).to_pylist()
+    assert row["status"] in ("matched", "ambiguous")
+    assert row["candidates"][0]["exact"] == "alternative"
+
+
+def test_rejected_strings_keep_their_row_and_say_why(links: pd.DataFrame) -> None:
+    rejected = links[links["status"] == "rejected"]
+    assert dict(zip(rejected["raw"], rejected["reason"], strict=True)) == {
+        "12345": "number", "": "empty", "a@b.example": "email"
+    }  # fmt: skip
+    assert rejected.drop(columns=["raw", "status", "reason"]).isna().all(axis=None)
+
+
+def test_a_match_has_label_group_and_score(linker: Normaliser) -> None:
+    (row,) = linker.link_table(["weld metal"]).to_pylist()
+    assert (row["concept_label"], row["method"], row["score"]) == ("weld metal", "exact", 1.0)
+    assert row["group_uri"].startswith("https://skillsim.example/group/")
+    assert row["group_label"]
+    assert row["probability"] is None
+
+
+def test_no_signal_is_nan(linker: Normaliser) -> None:
+    rows = linker.link_table([*SKILLS, "ß", "c++ & c#", "护理"]).to_pylist()
+    signals = [
+        candidate[name]
+        for row in rows
+        for candidate in row["candidates"] or ()
+        for name in ("cosine", "preferred_cosine", "ngram")
+    ]
+    assert len(signals) > 3 * 12
+    assert np.isfinite(signals).all()
+    assert all(np.isfinite(row["score"]) for row in rows if row["status"] != "rejected")
+
+
+@pytest.mark.parametrize("skills", [[], ["", "123"]])
+def test_nothing_to_link_gives_the_same_columns(linker: Normaliser, skills: list[str]) -> None:
+    table = linker.link_table(skills)
+    assert table.schema == RESULT
+    assert table["raw"].to_pylist() == skills
+    assert list(linker.link(skills).columns) == RESULT.names
+
+
+def test_a_text_without_a_vector_is_named_and_the_others_are_linked(
+    sample_path: Path, fake: FakeEncoder, tmp_path: Path
+) -> None:
+    linker = Normaliser.from_esco(sample_path, cache=tmp_path)
+    fake.failing = {"core java": "text: no"}
+    rows = linker.link_table(["weld metal", "Core Java", "nursing"]).to_pylist()
+    assert (rows[1]["status"], rows[1]["reason"], rows[1]["candidates"]) == (
+        "ambiguous",
+        "not embedded: text: no",
+        None,
+    )
+    assert [row["candidates"] is not None for row in rows] == [True, False, True]
+    assert (rows[0]["status"], rows[0]["concept_label"]) == ("matched", "weld metal")
+
+
+# --- the index --------------------------------------------------------------------------------------------
+
+
+def test_the_labels_are_embedded_once(sample_path: Path, fake: FakeEncoder, tmp_path: Path) -> None:
+    first = Normaliser.from_esco(sample_path, cache=tmp_path)
+    assert len(fake.encoded) == first.index.labels.num_rows > 1_000
+    fake.encoded.clear()
+    second = Normaliser.from_esco(sample_path, cache=tmp_path)
+    assert fake.encoded == []
+    assert second.link_table(SKILLS).equals(first.link_table(SKILLS))
+    assert len(folders(tmp_path)) == 1
+
+
+def test_another_model_or_bundle_gets_another_index(sample_path: Path, fake: FakeEncoder, tmp_path: Path) -> None:
+    cache, bundle = tmp_path / "cache", tmp_path / "bundle"
+    bundle.mkdir()
+    skills = (sample_path / "skills_en.csv").read_text(encoding="utf-8")
+    (bundle / "skills_en.csv").write_text("\n".join(skills.splitlines()[:1] + _one_skill(skills)), encoding="utf-8")
+    Normaliser.from_esco(sample_path, cache=cache)
+    one = folders(cache)
+    other_bundle = Normaliser.from_esco(bundle, cache=cache)
+    two = folders(cache)
+    prompted = load_config(assignments=["encoder.prompt=skill: "])
+    Normaliser.from_esco(bundle, cache=cache, config=prompted)
+    assert [len(one), len(two), len(folders(cache))] == [1, 2, 3]
+    assert one < two < folders(cache)
+    assert other_bundle.index.concepts["preferred_label"].to_pylist() == ["SQL"]
+
+
+def _one_skill(skills: str) -> list[str]:
+    columns = skills.splitlines()[0].split(",")
+    cells = {"conceptUri": "u:sql", "preferredLabel": "SQL", "altLabels": "structured query language"}
+    return [",".join(cells.get(column, "") for column in columns)]
+
+
+def test_a_label_without_a_vector_is_left_out_of_the_index(
+    sample_path: Path, fake: FakeEncoder, tmp_path: Path
+) -> None:
+    fake.failing = {"core java": "text: no", "weld metal": "device: out of memory"}
+    texts = Normaliser.from_esco(sample_path, cache=tmp_path).index.labels["text"].to_pylist()
+    assert not {"core java", "weld metal"} & set(texts)
+    assert "java" in texts
+
+
+def test_settings_come_from_the_config(sample_path: Path, fake: FakeEncoder, tmp_path: Path) -> None:
+    config = load_config(
+        assignments=["linking.threshold=1", "linking.nil_threshold=1", "retrieval.top_k=5", "input.max_length=12"]
+    )
+    linker = Normaliser.from_esco(sample_path, cache=tmp_path, config=config)
+    matched, nil, long = linker.link_table(["weld metal", "weld metals", "weld a lot of metal"]).to_pylist()
+    assert (matched["status"], nil["status"]) == ("matched", "nil")
+    assert (long["status"], long["reason"]) == ("rejected", "too_long")
+    assert len(nil["candidates"]) == 5
+
+
+def test_a_missing_bundle_or_model_is_named(sample_path: Path, tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyError, match="does not exist"):
+        Normaliser.from_esco(tmp_path / "none", cache=tmp_path)
+    with pytest.raises(ModelError, match="no such folder"):
+        Normaliser.from_esco(sample_path, model="./none", cache=tmp_path)
+
+
+# --- similarity -------------------------------------------------------------------------------------------
+
+
+def test_similarity_is_a_matrix_that_knows_what_is_near(
+    monkeypatch: pytest.MonkeyPatch, remembering: RememberingEncoder
+) -> None:
+    monkeypatch.setattr(normaliser, "load_encoder", lambda *args: remembering)
+    matrix = similarity(["java programming", "nursing"], ["core java", "nursing", "patient care"])
+    assert matrix.shape == (2, 3)
+    assert np.isfinite(matrix).all()
+    assert matrix[0, 0] > normaliser.DEFINITELY_RELATED > matrix[0, 1]
+    assert matrix[1, 1] == pytest.approx(1, abs=2e-3)
+    assert matrix[1].argsort().tolist() == [0, 2, 1]
+    assert similarity([], ["java"]).shape == (0, 1)
+    assert similarity(["java"], []).shape == (1, 0)

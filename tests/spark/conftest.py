@@ -1,0 +1,83 @@
+"""One Spark session for all tests, and one finished run on the first records of the sample."""
+
+import csv
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from skillsim.config import Config, SparkConfig, load_config
+from skillsim.spark.pipeline import Pipeline
+from skillsim.spark.runs import Summary
+from skillsim.spark.session import get_session
+
+SAMPLE = Path(str(files("skillsim") / "data" / "sample"))
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    warehouse = tmp_path_factory.mktemp("warehouse")
+    conf = {
+        "spark.sql.warehouse.dir": str(warehouse),
+        "spark.sql.shuffle.partitions": "2",
+    }
+    session = get_session(SparkConfig(master="local[2]", conf=conf), "skillsim tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def records() -> list[str]:
+    return (SAMPLE / "records.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its tables are under `root`."""
+
+    summary: Summary
+    config: Config
+    root: Path
+
+
+@pytest.fixture(scope="session")
+def job(spark: SparkSession) -> Callable[..., Run]:
+    """Run the whole job on CSV lines: `job(root, lines, "linking.threshold=0.9")`."""
+
+    def run(root: Path, lines: list[str], *assignments: str) -> Run:
+        source = root.with_suffix(".csv")
+        source.write_text("".join(lines), encoding="utf-8")
+        paths = [f"input.path={source}", f"taxonomy.path={SAMPLE / 'taxonomy'}", f"output.root={root}"]
+        config = load_config(None, ["input.source=test", "input.separators=default", *paths, *assignments])
+        return Run(Pipeline(spark, config).run(), config, root)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(job: Callable[..., Run], records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on 200 records that tests read and copy, and never change."""
+    return job(tmp_path_factory.mktemp("finished") / "out", records[:200])
+
+
+@pytest.fixture
+def continued(finished: Run, tmp_path: Path) -> Path:
+    """A copy of the finished run's folder, to go on from."""
+    return Path(shutil.copytree(finished.root, tmp_path / "continued"))
+
+
+@pytest.fixture(scope="session")
+def changed_records(records: list[str]) -> list[str]:
+    """The finished run's input a day later: one record shrunk, one edited, ten new, all in another order."""
+    ids = [next(csv.reader([line]))[0] for line in records[:2]]
+    return [*records[195:210], f"{ids[0]},welding\n", f"{ids[1]},Java;Python,first aid,1999\n", *records[2:195]]
+
+
+@pytest.fixture(scope="session")
+def fresh(job: Callable[..., Run], changed_records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The changed input in one run, from nothing."""
+    return job(tmp_path_factory.mktemp("fresh") / "out", changed_records)

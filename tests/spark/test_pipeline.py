@@ -1,0 +1,128 @@
+"""The whole job on real Spark, real Delta and the real model."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from skillsim.normaliser import Normaliser
+from skillsim.spark.pipeline import Pipeline
+from skillsim.text import TEXT_SEPARATORS, parse_field
+from tests.spark.conftest import SAMPLE, Run
+from tests.spark.identity import assert_same_tables, read
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+
+def test_every_mention_of_the_input_is_in_the_output_once(finished: Run, records: list[str]) -> None:
+    expected = Counter()
+    for row in csv.reader(records[:200]):
+        mentions = [m for cell in row[1:] if cell for m in parse_field(cell, TEXT_SEPARATORS)]
+        expected[row[0]] = max(1, len(mentions))
+    skills = read(finished.root, "normalised_skills")
+    assert Counter(skills["record_id"]) == expected
+    assert not skills.duplicated(["source", "record_id", "position"]).any()
+    assert finished.summary.statuses == dict(Counter(skills["status"]))
+
+
+def test_every_row_has_a_status_and_a_reason(finished: Run) -> None:
+    skills = read(finished.root, "normalised_skills")
+    assert set(skills["status"]) <= {"matched", "ambiguous", "nil", "not_skill", "rejected"}
+    assert {"matched", "rejected"} <= set(skills["status"])
+    assert skills["reason"].notna().all()
+    matched = skills["status"] == "matched"
+    assert (skills["concept_uri"].notna() == matched).all()
+    assert skills.loc[skills["status"] == "rejected", "text"].isna().all()
+
+
+def test_the_job_and_the_one_machine_api_give_the_same_links(finished: Run, tmp_path: Path) -> None:
+    skills = read(finished.root, "normalised_skills").drop_duplicates("raw").reset_index(drop=True)
+    normaliser = Normaliser.from_esco(SAMPLE / "taxonomy", cache=tmp_path)
+    alone = normaliser.link(skills["raw"].tolist())
+    # A record without any readable field has an empty raw, which no one would link.
+    for column in ("text", "status", "reason", "concept_uri", "concept_label", "method", "group_uri"):
+        assert alone[column].fillna("").tolist() == skills[column].fillna("").tolist(), column
+    assert (alone["score"] - skills["score"]).abs().max() < 1e-4
+
+
+def test_a_rerun_changes_nothing_but_its_own_row(finished: Run, job: Callable[..., Run], records: list[str]) -> None:
+    before = {t.name: sorted(p.name for p in t.rglob("*.parquet")) for t in (finished.root / "tables").iterdir()}
+    again = job(finished.root, records[:200])
+    assert again.summary.unchanged_since == finished.summary.run_id
+    assert again.summary.statuses == finished.summary.statuses
+    after = {t.name: sorted(p.name for p in t.rglob("*.parquet")) for t in (finished.root / "tables").iterdir()}
+    changed = {name for name in after if before.get(name) != after[name] and not name.startswith("staged_")}
+    assert changed == {"runs"}
+
+
+def test_threshold_a_b_a_ends_in_a_and_embeds_nothing(
+    finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    b = job(continued, records[:200], "linking.threshold=0.95")
+    assert b.summary.statuses != finished.summary.statuses
+    a = job(continued, records[:200])
+    assert_same_tables(continued, finished.root)
+    assert [stage_rows(run, "embeddings") for run in (b, a)] == [0, 0]
+    assert [stage_rows(run, "candidates") for run in (b, a)] == [0, 0]
+
+
+def stage_rows(run: Run, name: str) -> int:
+    return next(stage["rows_in"] for stage in run.summary.stages if stage["stage"] == name)
+
+
+def test_new_edited_shrunk_and_reordered_records_end_as_in_a_fresh_run(
+    fresh: Run, continued: Path, job: Callable[..., Run], changed_records: list[str]
+) -> None:
+    known = set(read(continued, "embeddings")["text_key"])
+    grown = job(continued, changed_records)
+    assert_same_tables(continued, fresh.root, leftovers=True)
+    new = set(read(fresh.root, "embeddings")["text_key"]) - known
+    assert stage_rows(grown, "embeddings") == len(new) > 0
+
+
+@pytest.mark.parametrize("stage", ["_embed_texts", "_decide_links", "_normalise_mentions"])
+def test_a_crash_leaves_tables_that_a_rerun_finishes(
+    stage: str,
+    fresh: Run,
+    continued: Path,
+    job: Callable[..., Run],
+    changed_records: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, stage, lambda self: (_ for _ in ()).throw(RuntimeError("pulled plug")))
+        with pytest.raises(RuntimeError, match="pulled plug"):
+            job(continued, changed_records)
+    rerun = job(continued, changed_records)
+    assert rerun.summary.statuses == fresh.summary.statuses
+    assert_same_tables(continued, fresh.root, leftovers=True)
+    outcomes = read(continued, "runs").sort_values("started_at")[["outcome", "error"]].values.tolist()
+    assert outcomes[1:] == [["failed", "RuntimeError: pulled plug"], ["succeeded", None]]
+
+
+def test_slices_give_the_tables_of_one_slice(
+    fresh: Run, job: Callable[..., Run], changed_records: list[str], tmp_path: Path
+) -> None:
+    job(tmp_path / "many", changed_records, "spark.rows_per_slice=900", "spark.rows_per_task=300")
+    assert_same_tables(tmp_path / "many", fresh.root)
+
+
+def test_the_report_shows_the_run_and_hides_rare_texts(finished: Run) -> None:
+    page = (finished.root / "report.html").read_text(encoding="utf-8")
+    skills = read(finished.root, "normalised_skills")
+    per_text = skills[skills["status"].isin(["nil", "ambiguous"])].groupby("text")["record_id"].nunique()
+    assert finished.summary.run_id in page
+    assert "ESCO" in page
+    rare = per_text[per_text < 2].index
+    assert not any(f"<td>{text}</td>" in page for text in rare if text.isalpha())
+
+
+def test_two_sources_share_texts_and_keep_their_records(
+    continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    second = job(continued, records[:200], "input.source=other")
+    assert stage_rows(second, "embeddings") == 0
+    skills = read(continued, "normalised_skills")
+    assert (skills["source"].value_counts() == len(skills) // 2).all()

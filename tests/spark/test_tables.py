@@ -1,0 +1,123 @@
+"""Delta writes on a real table: what each keeps, changes and refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from skillsim.errors import TablesError
+from skillsim.schemas import EMBEDDINGS, MENTIONS, NORMALISED_SKILLS, TEXTS
+from skillsim.spark.tables import Tables, spark_schema
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+
+@pytest.fixture
+def tables(spark: SparkSession, tmp_path: Path) -> Tables:
+    return Tables(spark, str(tmp_path / "it's a `root`"))
+
+
+@pytest.fixture
+def texts(spark: SparkSession) -> Callable[..., DataFrame]:
+    return lambda *rows: spark.createDataFrame(list(rows), spark_schema(TEXTS))
+
+
+def content(tables: Tables) -> dict[str, str]:
+    return {row["text_key"]: row["text"] for row in tables.read(TEXTS).collect()}
+
+
+def test_a_table_is_empty_with_its_schema_before_the_first_write(tables: Tables) -> None:
+    assert tables.read(MENTIONS).schema.names == MENTIONS.schema.names
+    assert tables.version(MENTIONS) == -1
+    assert not tables.exists(MENTIONS)
+
+
+def test_insert_new_keeps_what_is_there_and_adds_the_rest(tables: Tables, texts: Callable[..., DataFrame]) -> None:
+    tables.insert_new(TEXTS, texts(("a", "one")))
+    tables.insert_new(TEXTS, texts(("a", "other"), ("b", "two")))
+    tables.insert_new(TEXTS, texts(("a", "other"), ("b", "two")))
+    assert content(tables) == {"a": "one", "b": "two"}
+
+
+def test_upsert_updates_inserts_and_deletes_in_one_commit(tables: Tables, texts: Callable[..., DataFrame]) -> None:
+    tables.upsert(TEXTS, texts(("a", "one"), ("b", "two")))
+    before = tables.version(TEXTS)
+    gone = texts(("b", "two"), ("never", "there")).select("text_key")
+    tables.upsert(TEXTS, texts(("a", "1"), ("c", "three")), gone=gone)
+    assert content(tables) == {"a": "1", "c": "three"}
+    assert tables.version(TEXTS) == before + 1
+
+
+def test_replace_touches_its_scope_only(spark: SparkSession, tables: Tables) -> None:
+    def rows(model: str, *keys: str) -> DataFrame:
+        values = [(model, key, None, "failed", "text: x", 1) for key in keys]
+        return spark.createDataFrame(values, spark_schema(EMBEDDINGS))
+
+    tables.replace(EMBEDDINGS, rows("m1", "a", "b"), {"model_id": "m1"})
+    tables.replace(EMBEDDINGS, rows("m2", "a"), {"model_id": "m2"})
+    tables.replace(EMBEDDINGS, rows("m1", "c"), {"model_id": "m1"})
+    left = {(row["model_id"], row["text_key"]) for row in tables.read(EMBEDDINGS).collect()}
+    assert left == {("m2", "a"), ("m1", "c")}
+
+
+def test_sync_makes_the_table_equal_and_keeps_the_run_of_unchanged_rows(spark: SparkSession, tables: Tables) -> None:
+    def rows(run: str, *skills: tuple[str, int, str]) -> DataFrame:
+        frame = spark.createDataFrame(list(skills), "record_id string, position int, status string")
+        known = {"source": F.lit("s"), "run_id": F.lit(run)}
+        for name in NORMALISED_SKILLS.schema.names:
+            if name not in (*known, *frame.columns):
+                dtype = spark_schema(NORMALISED_SKILLS)[name].dataType
+                known[name] = F.lit(None).cast(dtype)
+        return frame.withColumns(known)
+
+    tables.sync(NORMALISED_SKILLS, rows("r1", ("1", 0, "nil"), ("1", 1, "nil"), ("2", 0, "nil")), {"links": 1})
+    tables.sync(NORMALISED_SKILLS, rows("r2", ("1", 0, "nil"), ("1", 1, "matched"), ("3", 0, "nil")), {"links": 2})
+    found = {
+        (r["record_id"], r["position"]): (r["status"], r["run_id"]) for r in tables.read(NORMALISED_SKILLS).collect()
+    }
+    assert found == {("1", 0): ("nil", "r1"), ("1", 1): ("matched", "r2"), ("3", 0): ("nil", "r2")}
+    assert tables.built_from(NORMALISED_SKILLS) == {"links": 2}
+
+
+def test_a_staged_frame_does_not_follow_its_source(tables: Tables, texts: Callable[..., DataFrame]) -> None:
+    tables.insert_new(TEXTS, texts(("a", "one")))
+    staged = tables.stage("todo", tables.read(TEXTS))
+    tables.insert_new(TEXTS, texts(("b", "two")))
+    assert staged.count() == 1
+
+
+def test_a_folder_with_something_else_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(TablesError, match=r"holiday\.jpg.*empty or new folder"):
+        Tables(spark, str(tmp_path))
+
+
+def test_a_file_as_root_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(TablesError, match="is a file"):
+        Tables(spark, str(tmp_path / "out"))
+
+
+def test_tables_of_another_schema_version_are_refused(
+    spark: SparkSession, tables: Tables, texts: Callable[..., DataFrame]
+) -> None:
+    tables.insert_new(TEXTS, texts(("a", "one")))
+    spark.sql(f"ALTER TABLE {tables.identifier('texts')} SET TBLPROPERTIES ('skillsim.schemaVersion' = '0')")
+    with pytest.raises(TablesError, match="schema version 0"):
+        Tables(spark, tables.root)
+
+
+def test_a_catalog_schema_works_like_a_folder(spark: SparkSession, texts: Callable[..., DataFrame]) -> None:
+    with pytest.raises(TablesError, match="CREATE SCHEMA"):
+        Tables(spark, "spark_catalog.skills_test")
+    spark.sql("CREATE SCHEMA spark_catalog.skills_test")
+    try:
+        tables = Tables(spark, "spark_catalog.skills_test")
+        tables.insert_new(TEXTS, texts(("a", "one")))
+        tables.insert_new(TEXTS, tables.stage("texts", texts(("a", "x"), ("b", "two"))))
+        assert content(tables) == {"a": "one", "b": "two"}
+        assert Tables(spark, "spark_catalog.skills_test").version(TEXTS) == 1
+    finally:
+        spark.sql("DROP SCHEMA spark_catalog.skills_test CASCADE")
