@@ -14,7 +14,7 @@ from rich.table import Table
 
 from skillsim.config import Config, load_config
 from skillsim.errors import SkillsimError
-from skillsim.spark.pipeline import Pipeline
+from skillsim.spark.pipeline import Pipeline, plan_run
 from skillsim.spark.runs import Summary
 from skillsim.spark.session import explained, get_session
 
@@ -42,7 +42,8 @@ def main(
 
 def run(settings: Config) -> Summary:
     """For notebooks and schedulers that call Python: one run with these settings."""
-    return Pipeline(get_session(settings.spark), settings).run()
+    plan = plan_run(settings)
+    return Pipeline(get_session(settings.spark), plan).run()
 
 
 def print_summary(summary: Summary) -> None:

@@ -1,22 +1,14 @@
 """Read an ESCO bundle into the taxonomy tables: concepts, labels, groups, relations, occupations.
 
 Everything the matcher trusts is made here once: labels cleaned by the same rules as the users' texts, the
-hierarchy without cycles or loose ends, and what was dropped said in `notes` with counts.
-
-The group rule. A third of the concepts have several parents, and reports need one group each. `group_uri` is
-the skill group the fewest steps up, through broader concepts where need be: ESCO itself places nearly all
-concepts in exactly one group, and their further parents are concepts, whose groups say less about them. Among
-equally near groups one with a pillar code (L, S, T) goes before an ISCED-F field and that before one without
-a code, then the lower code, then the URI. So languages stand under "L1 languages" and not under "T1.1
-mastering languages", and a skill under what is done (S) before the transversal facet of it (T). On v1.1.1
-every concept gets a group; 13,492 of 13,896 have a single nearest one, and 354 of the 404 ties are languages.
+hierarchy without cycles or loose ends, and what was dropped said in `notes` with counts. How a concept gets
+its one group is stated in `skillsim.esco_hierarchy`.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
@@ -25,15 +17,13 @@ import pyarrow as pa
 from skillsim import schemas
 from skillsim.errors import TaxonomyError
 from skillsim.esco_bundle import ESCO_RULES_VERSION, Bundle, find_bundle, read_rows
+from skillsim.esco_hierarchy import Edge, Paths, acyclic_parents, group_of, ways_up
 from skillsim.text import clean, repair, text_key
 
 __all__ = ["ESCO_RULES_VERSION", "Bundle", "Taxonomy", "find_bundle", "read_taxonomy"]
 
 WITHDRAWN = {"obsolete", "deprecated"}
 PREDICATES = {"essential", "optional"}
-
-# Far above the 31 ways of v1.1.1's busiest concept; a guard, for ways can multiply with every level.
-MAX_PATHS = 1000
 
 # Labels stand one a line; some exports join them by " | " instead, which no label of v1.1.1 contains.
 _BETWEEN_LABELS = re.compile(r"[\r\n]+|\s\|\s")
@@ -56,9 +46,6 @@ _LOST = {
     "skillSkillRelations": "there are no relations between skills",
     "occupationSkillRelations": "there are no relations between occupations and skills",
 }
-
-_Edge = tuple[str, str, str]  # subject, predicate, object
-_Paths = dict[str, list[list[str]]]
 
 
 @dataclass(frozen=True)
@@ -100,8 +87,8 @@ def read_taxonomy(bundle: Bundle) -> Taxonomy:
     nodes = sorted(concepts.keys() | groups.keys())
     known = frozenset(nodes)
     broader = nesting | _edges(bundle, "broaderRelationsSkillPillar", known, known, notes)
-    parents = _acyclic(nodes, broader, notes)
-    paths = _paths(parents, notes)
+    parents = acyclic_parents(nodes, broader, notes)
+    paths = ways_up(parents, notes)
 
     relations = {(child, "broader", parent) for child in nodes for parent in parents[child]}
     relations |= _edges(bundle, "skillSkillRelations", concepts, concepts, notes)
@@ -176,7 +163,7 @@ def _entries(bundle: Bundle, role: str, notes: list[str]) -> dict[str, _Entry]:
     return entries
 
 
-def _groups(bundle: Bundle, notes: list[str]) -> tuple[dict[str, _Entry], set[_Edge]]:
+def _groups(bundle: Bundle, notes: list[str]) -> tuple[dict[str, _Entry], set[Edge]]:
     """The skill groups and how skillsHierarchy nests them.
 
     A group is what either file names: 7 of v1.1.1's 647 stand in skillsHierarchy alone, 5 of v1.1.0's 643 in
@@ -184,7 +171,7 @@ def _groups(bundle: Bundle, notes: list[str]) -> tuple[dict[str, _Entry], set[_E
     """
     groups = _entries(bundle, "skillGroups", notes)
     stated = len(groups)
-    nesting: set[_Edge] = set()
+    nesting: set[Edge] = set()
     columns = [f"Level {i} {what}" for i in _LEVELS for what in ("URI", "preferred term", "code")]
     for _, cells in read_rows(bundle, "skillsHierarchy", columns[:2], [*columns[2:], "Description"], notes):
         levels = [[cell.strip() for cell in cells[3 * i : 3 * i + 3]] for i in _LEVELS]
@@ -207,9 +194,9 @@ def _groups(bundle: Bundle, notes: list[str]) -> tuple[dict[str, _Entry], set[_E
 
 def _edges(
     bundle: Bundle, role: str, subjects: Collection[str], objects: Collection[str], notes: list[str]
-) -> set[_Edge]:
+) -> set[Edge]:
     """The rows of a relation file whose two ends exist."""
-    edges: set[_Edge] = set()
+    edges: set[Edge] = set()
     dropped: Counter[str] = Counter()
     loose: set[str] = set()
     for _, cells in read_rows(bundle, role, _RELATION_COLUMNS[role], (), notes):
@@ -237,57 +224,13 @@ def _note_dropped(role: str, dropped: Counter[str], notes: list[str]) -> None:
         notes.append(f"{role}: dropped {counts}")
 
 
-def _acyclic(nodes: list[str], broader: Iterable[_Edge], notes: list[str]) -> dict[str, list[str]]:
-    """Each node's parents, keyed parents before children, with one edge of every cycle cut.
-
-    Cut is the edge of the node that has most other ways up, so that as little as possible loses its root.
-    """
-    parents: dict[str, list[str]] = {node: [] for node in nodes}
-    for child, _, parent in sorted(broader):
-        parents[child].append(parent)
-    while True:
-        try:
-            return {node: parents[node] for node in TopologicalSorter(parents).static_order()}
-        except CycleError as error:
-            cycle = error.args[1]  # parents first, the first again at the end
-            steps = ((below, above) for above, below in pairwise(cycle))
-            child, parent = min(steps, key=lambda step: (-len(parents[step[0]]), step))
-            parents[child].remove(parent)
-            notes.append(f"broaderRelationsSkillPillar: cut the cycle at {child}, broader {parent}")
-
-
-def _paths(parents: Mapping[str, list[str]], notes: list[str]) -> _Paths:
-    """Every way up from each node: URIs from its parent to a root, shortest first. A root has none."""
-    paths: _Paths = {}
-    cut = 0
-    for node, above in parents.items():
-        ways = [[parent, *way] for parent in above for way in (paths[parent] or [[]])]
-        ways.sort(key=lambda way: (len(way), way))
-        cut += len(ways) > MAX_PATHS
-        paths[node] = ways[:MAX_PATHS]
-    if cut:
-        notes.append(f"broaderRelationsSkillPillar: {cut} nodes keep their {MAX_PATHS} shortest ways up only")
-    return paths
-
-
-def _group_of(ways: Iterable[list[str]], groups: Mapping[str, _Entry]) -> str | None:
-    """The group rule: the nearest; then pillar before field before no code; then code; then URI."""
-
-    def rank(step: tuple[int, str]) -> tuple[int, bool, bool, str, str]:
-        distance, uri = step
-        code = groups[uri].code
-        return distance, not code, not code[:1].isalpha(), code, uri
-
-    steps = {step for way in ways for step in enumerate(way) if step[1] in groups}
-    return min(steps, key=rank)[1] if steps else None
-
-
 def _concept_rows(
-    concepts: Mapping[str, _Entry], groups: Mapping[str, _Entry], paths: _Paths, notes: list[str]
+    concepts: Mapping[str, _Entry], groups: Mapping[str, _Entry], paths: Paths, notes: list[str]
 ) -> list[tuple[Any, ...]]:
+    codes = {uri: group.code for uri, group in groups.items()}
     rows, without = [], 0
     for uri, concept in concepts.items():
-        group = _group_of(paths[uri], groups)
+        group = group_of(paths[uri], codes)
         without += group is None
         own = (uri, concept.label, concept.description, concept.skill_type, concept.reuse_level)
         rows.append((*own, group, groups[group].label if group else None, paths[uri]))
@@ -321,9 +264,7 @@ def _label_rows(concepts: Mapping[str, _Entry], notes: list[str]) -> list[tuple[
     return rows
 
 
-def _group_rows(
-    groups: Mapping[str, _Entry], parents: Mapping[str, list[str]], paths: _Paths
-) -> list[tuple[Any, ...]]:
+def _group_rows(groups: Mapping[str, _Entry], parents: Mapping[str, list[str]], paths: Paths) -> list[tuple[Any, ...]]:
     return [
         (uri, group.label, group.code, group.description, len((paths[uri] or [[]])[0]), parents[uri])
         for uri, group in groups.items()

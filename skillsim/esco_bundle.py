@@ -115,8 +115,7 @@ def read_rows(
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise TaxonomyError(
-            f"{member} is not UTF-8 (line {line}, byte {error.start}): save it as UTF-8, "
-            f"or use the file as downloaded"
+            f"{member} is not UTF-8 (line {line}, byte {error.start}): save it as UTF-8, or use the file as downloaded"
         ) from None
     except csv.Error as error:
         raise TaxonomyError(
@@ -177,8 +176,7 @@ def _in_zip(path: Path) -> list[Member]:
             names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
     except (zipfile.BadZipFile, OSError) as error:
         raise TaxonomyError(
-            f"taxonomy file {path} is not a zip archive or is a broken one ({error}): "
-            f"download it again, or {_GIVE}"
+            f"taxonomy file {path} is not a zip archive or is a broken one ({error}): download it again, or {_GIVE}"
         ) from None
     return [member for name in names if (member := _as_member(path, name))]
 
@@ -194,14 +192,10 @@ def _as_member(container: Path, name: str) -> Member | None:
     absolute = container.absolute()
     places = [*reversed(inner.parts[:-1]), absolute.name, absolute.parent.name]
     version = next((said.group(1) for place in places if (said := _VERSION.search(place))), "")
-    return Member(
-        _ROLE_BY_NAME[match.group(1).casefold()], (match.group(2) or "").casefold(), version, container, name
-    )
+    return Member(_ROLE_BY_NAME[match.group(1).casefold()], (match.group(2) or "").casefold(), version, container, name)
 
 
-def _one_version(
-    found: list[Member], path: Path, language: str, version: str | None
-) -> tuple[str, list[Member]]:
+def _one_version(found: list[Member], path: Path, language: str, version: str | None) -> tuple[str, list[Member]]:
     """The members of one version. Those whose version no name says belong to it when it is the only one."""
     skills = [member for member in found if member.role == "skills"]
     ours = [member for member in skills if member.language == language] or skills or found

@@ -82,9 +82,7 @@ class Cut:
     threshold: Floats  # inf where no cut reaches the precision
 
 
-def cut_at_precision(
-    confidence: Floats, correct: Bools, linked: Bools, at_least: float, weights: Counts
-) -> Cut:
+def cut_at_precision(confidence: Floats, correct: Bools, linked: Bools, at_least: float, weights: Counts) -> Cut:
     """The cut of the confidence ranking with the highest recall whose precision is `at_least`.
 
     Equal confidences are answered together or not at all. Precision = correct / answered, recall = correct /

@@ -111,9 +111,7 @@ def concepts_of(groups: Sequence[str]) -> tuple[str, ...]:
 @cache
 def load_fields() -> tuple[FieldOfWork, ...]:
     """The fields of work that noise.toml names, each with the occupations whose first skill is its own."""
-    fields = tuple(
-        FieldOfWork(lists, concepts_of(lists["groups"])) for lists in noise_lists()["fields"].values()
-    )
+    fields = tuple(FieldOfWork(lists, concepts_of(lists["groups"])) for lists in noise_lists()["fields"].values())
     weights: dict[str, dict[str, int]] = {}
     for row in _rows("occupationSkillRelations.csv"):
         weight = 4 if row["relationType"] == "essential" else 2

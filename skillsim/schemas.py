@@ -42,7 +42,7 @@ CONCEPTS = Table(
             "reuse_level",
             _STR,
         ),  # "transversal", "cross-sector", "sector-specific", "occupation-specific" or ""
-        ("group_uri", _STR),  # the one group of the stated rule (skillsim.esco), null when in none
+        ("group_uri", _STR),  # the one group of the stated rule (skillsim.esco_hierarchy), null when in none
         ("group_label", _STR),
         ("paths", pa.list_(pa.list_(_STR))),  # every way up, URIs from the concept's parent to the root
     ),

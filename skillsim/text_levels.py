@@ -17,9 +17,11 @@ _KIND = r"(?:(?:relevant|work|working|professional|practical|hands[ -]on|industr
 _EXPERIENCE = rf"(?:of )?{_KIND}(?:experience|expertise|exp\b\.?)"
 _LANGUAGE = rf"(?:{any_of(RULES['names']['languages'])})(?: language)?"
 _DEGREE = (
-    r"(?:(?:very )?(?P<degree>basic|good|strong|excellent|solid|sound|deep|in[ -]depth|thorough|extensive"
+    r"(?:(?:very )?(?P<level>basic|good|strong|excellent|solid|sound|deep|in[ -]depth|thorough|extensive"
     r"|advanced|expert|intermediate|working|practical|hands[ -]on|proven|fair) )"
 )
+_MUST = r"(?:(?:must|should) (?:have |be |possess )?)?"
+_NAME = r"(?:using |the )?(?P<rest>.+)"
 # What may stand in brackets or behind a dash or colon, all of it.
 _ATTRIBUTES = (
     re.compile(rf"{_LEVEL}(?: (?:level|user|knowledge|skills?|proficiency|speaker|understanding|command))?"),
@@ -44,20 +46,19 @@ _PHRASES = tuple(
         rf"{_YEARS} of (?P<rest>.+)",
         r"(?P<number>\d{1,2})\s*\+\s*(?P<unit>years?|yrs?) (?:of )?(?P<rest>.+?)(?: experience| exp)?",
         rf"(?P<rest>.*?)(?P<last>\S+?),? {_YEARS}(?: {_EXPERIENCE})?",
-        r"(?:(?:must|should) (?:have |be |possess )?)?(?:"
-        r"(?P<level>expert|expertise|proficient|proficiency|fluent|fluency|skilled|competent)"
-        r" (?:in|at|with|user of)"
-        rf"|{_DEGREE}?(?:knowledge|experience|exp|expertise|familiarity) (?:in|of|on|with)"
-        rf"|{_DEGREE.replace('degree', 'grade')}(?:understanding|command|grasp) (?:in|of|on|over)"
-        r"|(?P<good>good|strong|excellent) (?:in|at)|(?P<known>familiar|experienced) (?:with|in)"
-        r") (?:using |the )?(?P<rest>.+)",
+        rf"{_MUST}(?P<level>expert|expertise|proficient|proficiency|fluent|fluency|skilled|competent)"
+        rf" (?:in|at|with|user of) {_NAME}",
+        rf"{_MUST}{_DEGREE}?(?:knowledge|experience|exp|expertise|familiarity) (?:in|of|on|with) {_NAME}",
+        rf"{_MUST}{_DEGREE}(?:understanding|command|grasp) (?:in|of|on|over) {_NAME}",
+        rf"{_MUST}(?P<level>good|strong|excellent) (?:in|at) {_NAME}",
+        rf"{_MUST}(?P<level>familiar|experienced) (?:with|in) {_NAME}",
         r"(?P<level>(?:very )?(?:good|strong|excellent|outstanding|great|sound)) "
         r"(?P<rest>.*\b(?:skills?|abilit(?:y|ies)|communications?|knowledge))",
     )
 )
 _NO_NAME = frozenset((*_LEVELS, *RULES["names"]["no_names"]))
 _NO_EXPERIENCE = frozenset(RULES["names"]["no_experience"])
-# A quick look whether any of these rules, or the last "and" and "etc" of _tidy, can apply at all.
+# A quick look whether any of these rules can apply at all, or those of `clean` for "and" and "etc" at the edges.
 HINT = re.compile(
     rf"\b(?:{any_of(_LEVELS)}|years?|yrs?|months?|mths?|knowledge|experienced?|exp|expertise|[abc][12]|and|etc"
     r"|command|grasp|understanding|skills?|familiarity|great|outstanding|sound)\b|\d(?:years?|yrs?|mo?n?ths?|/)"
@@ -81,6 +82,7 @@ def take_level(text: str) -> tuple[str, str | None, float | None]:
 
 
 def _readings(text: str) -> Iterator[tuple[str, str | None, float | None]]:
+    """What the rules read in the text, each (rest, proficiency, years): tails of the name, then set phrases."""
     tails = [(m["rest"], m["tail"])] if (m := _BRACKETS.fullmatch(text)) else []
     tails += [(text[: m.start()], text[m.end() :]) for m in _JOINT.finditer(text)]
     for rest, tail in tails:
@@ -97,7 +99,7 @@ def _readings(text: str) -> Iterator[tuple[str, str | None, float | None]]:
 
 
 def _is_range(rest: str, tail: str) -> bool:
-    """ "java 2" and "3 years" are "2 - 3 years" of java, while "sage 50" and "2 years" are not."""
+    """Whether a range was cut: "java 2" and "3 years" are "2 - 3 years" of java, "sage 50" and "2 years" are not."""
     low, high = re.search(r"(?<!\S)\d{1,2}$", rest), re.match(r"\d{1,2}(?!\d)", tail)
     return bool(low and high and int(low[0]) < int(high[0]))
 
@@ -118,7 +120,8 @@ def _attributes(rest: str, tail: str) -> tuple[str | None, float | None] | None:
 
 
 def _values(groups: dict[str, str | None]) -> tuple[str | None, float | None]:
-    word = next((groups[name] for name in ("level", "degree", "grade", "good", "known") if groups.get(name)), None)
+    """Proficiency as it is kept, and years, of the groups that a pattern matched."""
+    word = groups.get("level")
     level = word and (_LEVELS.get(word) or (word.upper() if _CEFR.fullmatch(word) else word))
     number, unit = groups.get("number"), groups.get("unit")
     if number is None or unit is None:

@@ -39,6 +39,8 @@ class Piece:
     raw: str
 
 
+_Span = tuple[int, int]  # start and end in the field
+
 _AMP = r"&(?:amp ?;)*"
 _SPACE = r"[ _\u00a0]"
 _AMPERSAND = re.compile(r"&(?:amp ?;)+", re.IGNORECASE)
@@ -82,7 +84,7 @@ def _scanner(separators: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[s
     signs = [separator for separator in literal if separator not in words]
     alternatives = [any_of(signs)] if signs else []
     if words:
-        alternatives.append(rf"(?<![^\s_])(?i:{any_of([word.strip() for word in words])})(?![^\s_])")
+        alternatives.append(rf"(?<![^\s_])(?i:{any_of(word.strip() for word in words)})(?![^\s_])")
     found = "|".join(alternatives) or r"(?!)"
     soft = r"(?<=\s)(?:[Aa]nd|AND|[Oo]r|&)(?=\s)|/" if LIST_RULE in separators else r"(?!)"
     tokens = rf"(?P<entity>(?i:{_ENTITY_CHAIN}))|(?P<name>(?i:{_PROTECTED}))|(?P<cut>{found})|(?P<soft>{soft})"
@@ -97,16 +99,16 @@ def split_field(field: str, separators: Sequence[str]) -> list[Piece]:
     brackets: "Microsoft Office (Word, Excel)" stays one, for its parts alone would lose what they belong to.
     """
     probe, tokens = _scanner(tuple(separators))
-    cuts: list[tuple[int, int]] = []
+    cuts: list[_Span] = []
     if probe.search(field):
         hard, soft = _scan(field, tokens, frozenset(separators) - {""})
         cuts = sorted(hard + _list_cuts(field, hard, soft)) if soft and hard else hard
     return [Piece(start, end, field[start:end]) for start, end in _between(field, 0, len(field), cuts)]
 
 
-def _between(field: str, start: int, end: int, cuts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _between(field: str, start: int, end: int, cuts: Sequence[_Span]) -> list[_Span]:
     """The spans that the cuts leave, trimmed, without the empty ones."""
-    spans = []
+    spans: list[_Span] = []
     for cut_start, cut_end in (*cuts, (end, end)):
         part = field[start:cut_start]
         if part.strip():
@@ -115,12 +117,10 @@ def _between(field: str, start: int, end: int, cuts: Sequence[tuple[int, int]]) 
     return spans
 
 
-def _scan(
-    field: str, tokens: re.Pattern[str], separators: frozenset[str]
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _scan(field: str, tokens: re.Pattern[str], separators: frozenset[str]) -> tuple[list[_Span], list[_Span]]:
     """Where separators (hard) and list words (soft) stand outside names, entities and brackets."""
-    hard: list[tuple[int, int]] = []
-    soft: list[tuple[int, int]] = []
+    hard: list[_Span] = []
+    soft: list[_Span] = []
     brackets = _bracket_spans(field)
     position = 0
     while match := tokens.search(field, position):
@@ -148,12 +148,12 @@ def _decoded(match: re.Match[str]) -> tuple[str, int]:
     return sign, match.end()
 
 
-def _bracket_spans(field: str) -> list[tuple[int, int]]:
+def _bracket_spans(field: str) -> list[_Span]:
     """Pairs of brackets on one line, with the name before them that they abbreviate.
 
     A pair around the whole field protects nothing.
     """
-    spans: list[tuple[int, int]] = []
+    spans: list[_Span] = []
     opened: list[int] = []
     for i, char in enumerate(field):
         if char in "([":
@@ -185,7 +185,7 @@ def _abbreviated_from(field: str, first: int, last: int) -> int:
     return first
 
 
-def _list_cuts(field: str, hard: Sequence[tuple[int, int]], soft: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _list_cuts(field: str, hard: Sequence[_Span], soft: Sequence[_Span]) -> list[_Span]:
     """The list words that cut, by LIST_RULE; an enumeration is what single commas hold together on one line.
 
     "/" cuts an item of a field with several, when its parts have at most two words, none is shorter than
@@ -194,7 +194,7 @@ def _list_cuts(field: str, hard: Sequence[tuple[int, int]], soft: Sequence[tuple
     are of that form. Right behind a comma such a word belongs to the comma ("a, b, and c").
     """
     items = _between(field, 0, len(field), hard)
-    cuts: list[tuple[int, int]] = []
+    cuts: list[_Span] = []
     earlier = False
     for i, (start, end) in enumerate(items):
         inside = soft[bisect_left(soft, (start, 0)) : bisect_left(soft, (end, 0))]
@@ -215,6 +215,7 @@ def _list_cuts(field: str, hard: Sequence[tuple[int, int]], soft: Sequence[tuple
     return cuts
 
 
-def _short(field: str, start: int, end: int, cuts: Sequence[tuple[int, int]]) -> bool:
+def _short(field: str, start: int, end: int, cuts: Sequence[_Span]) -> bool:
+    """Whether the cuts leave parts of one or two words only, none of them empty."""
     parts = _between(field, start, end, cuts)
     return len(parts) > len(cuts) and all(len(field[first:last].split()) <= 2 for first, last in parts)

@@ -5,7 +5,7 @@ Each stage does only what is not done yet: first run, rerun, recovery and daily 
 
 import logging
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from skillsim.config import Config
 from skillsim.encoder import resolve_model
 from skillsim.errors import BalanceError, ConfigError
-from skillsim.esco import find_bundle
+from skillsim.esco import Bundle, find_bundle
 from skillsim.linking import NO_LEXICON, PlainDecider
 from skillsim.report import write_report
 from skillsim.retrieval import index_id, retrieval_id
@@ -47,33 +47,48 @@ from skillsim.spark.taxonomy import store_taxonomy, taxonomy_rows
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of, resolved and checked without Spark."""
+
+    config: Config
+    bundle: Bundle
+    decider: PlainDecider
+    ids: RunIds
+
+
+def plan_run(config: Config) -> Plan:
+    """Find bundle and model and derive their ids. Raises the errors of both, and ConfigError for what is not set."""
+    if not config.taxonomy.path:
+        raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
+    encoder, linking = config.encoder, config.linking
+    model = resolve_model(encoder.model, encoder.precision, encoder.prompt, encoder.max_length)
+    bundle = find_bundle(config.taxonomy.path, config.taxonomy.language, config.taxonomy.version)
+    decider = PlainDecider(linking.threshold, linking.nil_threshold)
+    ids = RunIds(
+        config.input.source,
+        bundle.taxonomy_id,
+        model.model_id,
+        retrieval_id(config.retrieval.top_k),
+        decider.decider_id,
+        NO_LEXICON,
+    )
+    return Plan(config, bundle, decider, ids)
+
+
 class Pipeline:
     """One run over one namespace. Everything that can be refused is refused before anything is written."""
 
-    def __init__(self, spark: SparkSession, config: Config) -> None:
-        if not config.taxonomy.path:
-            raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
+    def __init__(self, spark: SparkSession, plan: Plan) -> None:
         self._spark = spark
-        self._config = config
+        self._config, self._bundle, self._decider, self._ids = plan.config, plan.bundle, plan.decider, plan.ids
         self._started = datetime.now(UTC)
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        encoder, linking = config.encoder, config.linking
-        model = resolve_model(encoder.model, encoder.precision, encoder.prompt, encoder.max_length)
-        self._bundle = find_bundle(config.taxonomy.path, config.taxonomy.language, config.taxonomy.version)
-        self._decider = PlainDecider(linking.threshold, linking.nil_threshold)
-        self._ids = RunIds(
-            config.input.source,
-            self._bundle.taxonomy_id,
-            model.model_id,
-            retrieval_id(config.retrieval.top_k),
-            self._decider.decider_id,
-            NO_LEXICON,
-        )
-        self._records = read_records(spark, config.input)
-        self._tables = Tables(spark, config.output.root)
+        self._records = read_records(spark, plan.config.input)
+        self._tables = Tables(spark, plan.config.output.root)
         self._progress = Progress()
-        self._one_model = {"model_id": model.model_id}
-        self._one_link = {"taxonomy_id": self._bundle.taxonomy_id, "model_id": model.model_id}
+        self._one_model = {"model_id": plan.ids.model_id}
+        self._one_link = {"taxonomy_id": plan.ids.taxonomy_id, "model_id": plan.ids.model_id}
 
     def run(self) -> Summary:
         """All stages, the balance, the report and the run's row; a failure is recorded too, and raised."""
@@ -266,10 +281,10 @@ class Pipeline:
 
     def _index_folder(self) -> Path:
         base = self._config.output.artifacts_path or f"{self._tables.root}/artifacts"
-        return Path(base) / index_id(self._bundle.taxonomy_id, self._ids.model_id)
+        return Path(base) / index_id(self._ids.taxonomy_id, self._ids.model_id)
 
     def _taxonomy(self, table: Table) -> DataFrame:
-        return taxonomy_rows(self._tables, table, self._bundle.taxonomy_id)
+        return taxonomy_rows(self._tables, table, self._ids.taxonomy_id)
 
     def _embeddings(self) -> DataFrame:
         return self._tables.read(EMBEDDINGS).where(F.col("model_id") == self._ids.model_id)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from skillsim import esco, esco_bundle, schemas
+from skillsim import esco_bundle, esco_hierarchy, schemas
 from skillsim.errors import TaxonomyError
 from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
 from skillsim.text import text_key
@@ -19,13 +19,9 @@ EN_ZIP = "ESCO dataset - v{} - classification - en - csv.zip"
 FREE_ZIP = "ESCO dataset - v{} - classification -  - csv.zip"
 REAL = Path(__file__).parents[3] / "shared" / "data" / "esco"
 
-SKILL_COLUMNS = (
-    "conceptType,conceptUri,skillType,reuseLevel,preferredLabel,altLabels,hiddenLabels,status,description"
-)
+SKILL_COLUMNS = "conceptType,conceptUri,skillType,reuseLevel,preferredLabel,altLabels,hiddenLabels,status,description"
 GROUP_COLUMNS = "conceptType,conceptUri,preferredLabel,altLabels,hiddenLabels,status,description,code"
-OCCUPATION_COLUMNS = (
-    "conceptType,conceptUri,iscoGroup,preferredLabel,altLabels,hiddenLabels,status,description"
-)
+OCCUPATION_COLUMNS = "conceptType,conceptUri,iscoGroup,preferredLabel,altLabels,hiddenLabels,status,description"
 HIERARCHY_COLUMNS = (
     "Level 0 URI,Level 0 preferred term,Level 1 URI,Level 1 preferred term,"
     "Level 2 URI,Level 2 preferred term,Level 3 URI,Level 3 preferred term,"
@@ -41,9 +37,7 @@ def sheet(columns: str, *rows: list[str] | tuple[str, ...]) -> str:
     return out.getvalue()
 
 
-def skill(
-    uri: str, label: str, alternatives: str = "", hidden: str = "", status: str = "released"
-) -> list[str]:
+def skill(uri: str, label: str, alternatives: str = "", hidden: str = "", status: str = "released") -> list[str]:
     about = f"About {label}."
     return [
         "KnowledgeSkillCompetence",
@@ -212,9 +206,7 @@ def test_withdrawn_repeated_and_unlabelled_rows_are_dropped_with_a_note(tmp_path
         skill("u:d", "draft", status="in review"),
     )
     taxonomy = taxonomy_of(tmp_path, small_files() | {"skills_en.csv": skills})
-    labels = dict(
-        zip(*(taxonomy.concepts[c].to_pylist() for c in ("concept_uri", "preferred_label")), strict=True)
-    )
+    labels = dict(zip(*(taxonomy.concepts[c].to_pylist() for c in ("concept_uri", "preferred_label")), strict=True))
     assert labels == {"u:a": "first alternative", "u:d": "draft"}
     assert (
         "skills: dropped 1 rows that have no label, 1 rows that have the status obsolete, "
@@ -286,7 +278,7 @@ def test_a_cycle_is_cut_where_another_way_up_remains(tmp_path: Path) -> None:
 
 
 def test_ways_up_that_multiply_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(esco, "MAX_PATHS", 8)
+    monkeypatch.setattr(esco_hierarchy, "MAX_PATHS", 8)
     rows = [skill(f"u:{level}{side}", f"node {level}{side}") for level in range(9) for side in "ab"]
     pairs = [(f"u:{n}{x}", f"u:{n + 1}{y}") for n in range(8) for x in "ab" for y in "ab"]
     files = small_files() | {
@@ -326,9 +318,7 @@ def test_the_group_rule(tmp_path: Path, parents: list[str], group_uri: str | Non
 def test_every_form_of_the_same_bundle_has_the_same_id_and_tables(tmp_path: Path) -> None:
     files = small_files()
     suffixed = {name.replace("Relations.csv", "Relations_en.csv"): text for name, text in files.items()}
-    nested = as_folder(
-        tmp_path / "nested" / "labels", {n: t for n, t in files.items() if "Relations" not in n}
-    )
+    nested = as_folder(tmp_path / "nested" / "labels", {n: t for n, t in files.items() if "Relations" not in n})
     as_folder(nested.parent / "relations", {n: t for n, t in files.items() if "Relations" in n})
     downloaded = as_downloaded(tmp_path / "downloaded", files)
     forms = [
@@ -339,9 +329,7 @@ def test_every_form_of_the_same_bundle_has_the_same_id_and_tables(tmp_path: Path
         downloaded / FREE_ZIP.format("1.1.1"),
         as_zip(tmp_path / "all" / "esco.zip", files),
         as_zip(tmp_path / "all_suffixed" / "esco.zip", suffixed),
-        as_zip(
-            tmp_path / "inner" / "esco.zip", {f"some/folder/{name}": text for name, text in files.items()}
-        ),
+        as_zip(tmp_path / "inner" / "esco.zip", {f"some/folder/{name}": text for name, text in files.items()}),
     ]
     bundles = [find_bundle(form) for form in forms]
     assert len({bundle.taxonomy_id for bundle in bundles}) == 1
@@ -376,9 +364,7 @@ def test_the_id_changes_with_the_rules(tmp_path: Path, monkeypatch: pytest.Monke
 def test_languages_share_uris_and_keep_their_letters(tmp_path: Path) -> None:
     files = small_files()
     greek = {name.replace("_en", "_el"): text for name, text in files.items() if "_en" in name}
-    greek["skills_el.csv"] = sheet(
-        SKILL_COLUMNS, skill("u:java", "γλώσσα Java", "プログラミング\nбазы данных")
-    )
+    greek["skills_el.csv"] = sheet(SKILL_COLUMNS, skill("u:java", "γλώσσα Java", "プログラミング\nбазы данных"))
     folder = as_folder(tmp_path, files | greek)
     english, hellenic = (read_taxonomy(find_bundle(folder, language)) for language in ("en", "el"))
     assert concept(english, "u:java")["paths"] != []
@@ -392,9 +378,7 @@ def test_a_version_can_be_chosen_among_several(tmp_path: Path) -> None:
     old = small_files()
     new = small_files() | {"skills_en.csv": sheet(SKILL_COLUMNS, skill("u:new", "new"))}
     as_downloaded(as_downloaded(tmp_path, old, "1.1.0"), new, "1.1.1")
-    with pytest.raises(
-        TaxonomyError, match=r"several versions \(1.1.0, 1.1.1\).*--set taxonomy.version=1.1.1"
-    ):
+    with pytest.raises(TaxonomyError, match=r"several versions \(1.1.0, 1.1.1\).*--set taxonomy.version=1.1.1"):
         find_bundle(tmp_path)
     with pytest.raises(TaxonomyError, match=r"holds version 1.1.0, 1.1.1, not 1.2.0"):
         find_bundle(tmp_path, version="1.2.0")
@@ -549,9 +533,7 @@ def test_real_labels_hold_each_concept_once_as_preferred(real: Taxonomy) -> None
     assert kinds["preferred"] == 13_896
     assert 84_000 < kinds["alternative"] < 97_483
     assert 300 < kinds["hidden"] < 919
-    per_concept = set(
-        zip(real.labels["text_key"].to_pylist(), real.labels["concept_uri"].to_pylist(), strict=True)
-    )
+    per_concept = set(zip(real.labels["text_key"].to_pylist(), real.labels["concept_uri"].to_pylist(), strict=True))
     assert len(per_concept) == real.labels.num_rows
     holders = Counter(real.labels["text_key"].to_pylist())
     assert 500 < sum(count > 1 for count in holders.values()) < 1_000

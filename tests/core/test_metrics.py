@@ -58,9 +58,7 @@ def test_nine_right_of_ten_meet_ninety_percent():
 
 
 ranking = st.lists(
-    st.tuples(
-        st.sampled_from([ABSTAINED, 0.1, 0.2, 0.3, 0.4]), st.booleans(), st.booleans(), st.integers(0, 3)
-    ),
+    st.tuples(st.sampled_from([ABSTAINED, 0.1, 0.2, 0.3, 0.4]), st.booleans(), st.booleans(), st.integers(0, 3)),
     max_size=8,
 )
 

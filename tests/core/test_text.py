@@ -389,22 +389,13 @@ def test_pieces_know_where_they_stand() -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        *[
-            (raw, "empty")
-            for raw in ("", "  ", "-", "...", "N/A", "n.a.", "None", "nil", "NULL", "nan", "etc.")
-        ],
+        *[(raw, "empty") for raw in ("", "  ", "-", "...", "N/A", "n.a.", "None", "nil", "NULL", "nan", "etc.")],
         *[(raw, "empty") for raw in ("&nbsp;", "\u200b", "\u3164", "&quot;&quot;", "()")],
-        *[
-            (raw, "number")
-            for raw in ("2019", "12345", "3.5", "24/7", "802.11", "10+2", "½", "1,000", "4.0+", "٣")
-        ],
+        *[(raw, "number") for raw in ("2019", "12345", "3.5", "24/7", "802.11", "10+2", "½", "1,000", "4.0+", "٣")],
         *[(raw, "no_letter") for raw in ("★★★", "🚀", "👍🏽")],
         *[(raw, "email") for raw in ("jane.doe@mail.example", "CV: jane@x.org", "<a@b.co>")],
         *[(raw, "phone") for raw in ("+91 98765 43210", "(555) 123-4567 8", "Tel: 0123456789", "9876543210")],
-        *[
-            (raw, "url")
-            for raw in ("www.x.com/jobs", "https://x.org", "see http://x.org/a", "linkedin.com/in/jane")
-        ],
+        *[(raw, "url") for raw in ("www.x.com/jobs", "https://x.org", "see http://x.org/a", "linkedin.com/in/jane")],
         ("x" * 101, "too_long"),
     ],
 )

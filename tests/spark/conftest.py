@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from skillsim.config import Config, SparkConfig, load_config
-from skillsim.spark.pipeline import Pipeline
+from skillsim.spark.pipeline import Pipeline, plan_run
 from skillsim.spark.runs import Summary
 from skillsim.spark.session import get_session
 
@@ -53,7 +53,7 @@ def job(spark: SparkSession) -> Callable[..., Run]:
         source.write_text("".join(lines), encoding="utf-8")
         paths = [f"input.path={source}", f"taxonomy.path={SAMPLE / 'taxonomy'}", f"output.root={root}"]
         config = load_config(None, ["input.source=test", "input.separators=default", *paths, *assignments])
-        return Run(Pipeline(spark, config).run(), config, root)
+        return Run(Pipeline(spark, plan_run(config)).run(), config, root)
 
     return run
 

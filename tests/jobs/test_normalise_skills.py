@@ -1,0 +1,82 @@
+"""The command line: what a person types, and what they are told when it is wrong."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from tests.spark.conftest import SAMPLE
+
+ROOT = Path(__file__).parents[2]
+JOB = ROOT / "jobs" / "normalise_skills.py"
+
+
+def submit(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """spark-submit as the README says: with the environment's programs first on the path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["spark-submit", str(JOB), *arguments]
+    env = {**os.environ, "PATH": path, **environment}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.spark
+@pytest.mark.delta
+def test_spark_submit_from_another_folder_writes_tables_and_report(tmp_path: Path) -> None:
+    records = (SAMPLE / "records.csv").read_text(encoding="utf-8").splitlines(keepends=True)[:40]
+    (tmp_path / "in.csv").write_text("".join(records), encoding="utf-8")
+    arguments = ["--config", str(ROOT / "conf" / "local.toml"), "--input", "in.csv", "--output", "out"]
+    result = submit(*arguments, "--taxonomy", str(SAMPLE / "taxonomy"), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "matched" in result.stdout
+    assert f"report: {tmp_path / 'out' / 'report.html'}" in result.stdout
+    assert "rows/s" in result.stderr
+    skills = DeltaTable(str(tmp_path / "out" / "tables" / "normalised_skills")).to_pyarrow_table()
+    assert set(skills["source"].to_pylist()) == {"local"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "linking.treshold=0.9"], "unknown key 'linking.treshold'; known here: threshold, nil_threshold"),
+        (["--set", "linking.threshold=1.5"], "'linking.threshold' = 1.5"),
+        (["--config", "nowhere.toml"], "--config nowhere.toml: cannot be read"),
+        ([], "no taxonomy: give --taxonomy"),
+    ],
+)
+def test_a_bad_option_is_one_line_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    run = [sys.executable, str(JOB), "--output", str(tmp_path / "out"), *arguments]
+    result = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.spark
+def test_executors_with_another_python_are_one_clear_error(tmp_path: Path) -> None:
+    other = next((p for version in ("3.10", "3.12", "3.13") if (p := _other_python(version))), None)
+    if other is None:
+        pytest.skip("needs a second Python version on this machine")
+    (tmp_path / "in.csv").write_text("1,Java\n")
+    arguments = ["--input", str(tmp_path / "in.csv"), "--taxonomy", str(SAMPLE / "taxonomy")]
+    arguments += ["--set", "input.source=test", "--output", str(tmp_path / "out")]
+    result = submit(*arguments, PYSPARK_PYTHON=other, PYSPARK_DRIVER_PYTHON=sys.executable)
+    assert result.returncode == 2, result.stderr[-2000:]
+    assert "PYSPARK_PYTHON" in result.stderr
+
+
+def _other_python(version: str) -> str | None:
+    """A Python of this version that runs, other than the tests' own."""
+    if sys.version_info[:2] == tuple(map(int, version.split("."))):
+        return None
+    for candidate in [f"python{version}", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]:
+        try:
+            probe = subprocess.run([candidate, "--version"], capture_output=True, text=True, timeout=30, check=False)
+        except OSError:
+            continue
+        if f"Python {version}." in probe.stdout:
+            return candidate
+    return None
