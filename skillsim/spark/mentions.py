@@ -1,5 +1,6 @@
 """Records to mentions: which records are new or changed, and their fields split and cleaned."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,11 @@ from pyspark.sql import functions as F
 
 from skillsim.config import InputConfig
 from skillsim.text import parse_field, parse_mention
+
+log = logging.getLogger(__name__)
+
+# Half of the mentions longer than this: sentences, not skill fields.
+FREE_TEXT_WORDS = 8
 
 _PIECES = (
     "record_id string, position int, raw string, text string, text_key string, proficiency string, years double, "
@@ -92,3 +98,15 @@ def split_batch(batch: pa.RecordBatch, separators: tuple[str, ...], max_length: 
     columns_out: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in _ARROW_PIECES]
     arrays = [pa.array(column, field.type) for column, field in zip(columns_out, _ARROW_PIECES, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=_ARROW_PIECES)
+
+
+def warn_of_free_text(mentions: DataFrame) -> None:
+    """Say so when the input looks like running text, which is out of scope."""
+    words = F.size(F.split(F.trim("raw"), r"\s+"))
+    median = mentions.select(F.percentile_approx(words, 0.5).alias("median")).first()
+    if median and median["median"] is not None and median["median"] > FREE_TEXT_WORDS:
+        log.warning(
+            "mentions: half of them have %d words or more. This looks like free text, which is out of scope: name the "
+            "column that holds skills, or set input.separators.",
+            median["median"],
+        )

@@ -34,7 +34,7 @@ from skillsim.schemas import (
 )
 from skillsim.spark.embeddings import embed, missing_embeddings
 from skillsim.spark.linking import decidable, decide_links, normalise, undecided
-from skillsim.spark.mentions import leftover_positions, new_or_changed, split_records
+from skillsim.spark.mentions import leftover_positions, new_or_changed, split_records, warn_of_free_text
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
 from skillsim.spark.report import collect_report
@@ -86,6 +86,11 @@ class Pipeline:
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         self._records = read_records(spark, plan.config.input)
         self._tables = Tables(spark, plan.config.output.root)
+        if not self._tables.is_local and not plan.config.output.artifacts_path:
+            raise ConfigError(
+                f"--output {self._tables.root} is not a local folder: set output.artifacts_path to a folder that "
+                "driver and executors share (a volume or a mount), for the label index."
+            )
         self._progress = Progress()
         self._one_model = {"model_id": plan.ids.model_id}
         self._one_link = {"taxonomy_id": plan.ids.taxonomy_id, "model_id": plan.ids.model_id}
@@ -103,6 +108,7 @@ class Pipeline:
             else:
                 statuses = self._remake()
                 versions = table_versions(self._tables)
+            self._tables.clear_staging()
             self._record(statuses, versions)
         except BaseException as error:
             self._record({}, {}, f"{type(error).__name__}: {error}"[:2000])
@@ -145,6 +151,7 @@ class Pipeline:
             }
             gone = leftover_positions(mentions, split, source)
             self._tables.upsert(MENTIONS, split.withColumns(constants), gone=gone)
+            warn_of_free_text(split)
             stage.rows_out = split.count()
             if split.where(F.col("position") == 0).count() != changed:
                 raise BalanceError(f"mentions: {changed} records went in, another number came out.")

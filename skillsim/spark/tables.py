@@ -6,6 +6,7 @@ that Spark Connect and Databricks need nothing more than a session.
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from functools import reduce
 from operator import and_
@@ -20,7 +21,7 @@ from pyspark.sql.types import StructType
 from skillsim.errors import TablesError
 from skillsim.schemas import SCHEMA_VERSION, TABLES, Table
 
-_OURS = {"tables", "artifacts", "report.html"}
+_OURS = {"tables", "artifacts", "staging", "report.html"}
 _CATALOG_SCHEMA = re.compile(r"^[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*$")
 _VERSION_PROPERTY = "skillsim.schemaVersion"
 
@@ -43,6 +44,7 @@ class Tables:
         self.is_local = not self._is_schema and "://" not in root
         self.root = str(Path(root).expanduser().resolve()) if self.is_local else root.rstrip("/")
         self._known: set[str] = set()
+        self._staged: set[str] = set()
         self._check_namespace()
 
     def _check_namespace(self) -> None:
@@ -145,14 +147,23 @@ class Tables:
 
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """Materialise `rows` and read them back: what is expensive or would change under its reader."""
-        staged = f"staged_{name}"
         if self._is_schema:
-            rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").saveAsTable(
-                self.location(staged)
-            )
+            staged = f"staging_{name}"
+            writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+            writer.saveAsTable(self.location(staged))
+            self._staged.add(staged)
             return self._spark.table(self.identifier(staged))
-        rows.write.mode("overwrite").parquet(self.location(staged))
-        return self._spark.read.schema(rows.schema).parquet(self.location(staged))
+        folder = f"{self.root}/staging/{name}"
+        rows.write.mode("overwrite").parquet(folder)
+        return self._spark.read.schema(rows.schema).parquet(folder)
+
+    def clear_staging(self) -> None:
+        """Drop what `stage` made. Under a URI it stays, to be overwritten by the next run."""
+        for staged in self._staged:
+            self._spark.sql(f"DROP TABLE IF EXISTS {self.identifier(staged)}")
+        self._staged.clear()
+        if self.is_local:
+            shutil.rmtree(Path(self.root) / "staging", ignore_errors=True)
 
     def upsert(self, table: Table, rows: DataFrame, scope: Scope | None = None, gone: DataFrame | None = None) -> None:
         """Insert rows with new keys, update those with known keys, delete the keys in `gone`; one commit.

@@ -59,8 +59,7 @@ def test_a_rerun_changes_nothing_but_its_own_row(
 
 
 def data_files(root: Path) -> dict[str, list[str]]:
-    tables = [folder for folder in (root / "tables").iterdir() if not folder.name.startswith("staged_")]
-    return {table.name: sorted(file.name for file in table.rglob("*.parquet")) for table in tables}
+    return {t.name: sorted(file.name for file in t.rglob("*.parquet")) for t in (root / "tables").iterdir()}
 
 
 def test_threshold_a_b_a_ends_in_a_and_embeds_nothing(
@@ -132,3 +131,11 @@ def test_two_sources_share_texts_and_keep_their_records(
     assert stage_rows(second, "embeddings") == 0
     skills = read(continued, "normalised_skills")
     assert (skills["source"].value_counts() == len(skills) // 2).all()
+
+
+def test_free_text_is_warned_of(job: Callable[..., Run], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sentence = "we are looking for a person who can weld and drive a truck"
+    with caplog.at_level("WARNING"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pipeline, "_remake", lambda self: {})
+        job(tmp_path / "out", [f"{i},{sentence}\n" for i in range(3)])
+    assert "looks like free text" in caplog.text
