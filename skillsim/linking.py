@@ -99,8 +99,8 @@ def decide(texts: pa.Table, decider: PlainDecider, names: ConceptNames) -> pa.Ta
     score = decider.score(flat)
     uris = np.array(pc.struct_field(flat, "concept_uri").to_pylist(), dtype=object)
     text_of = np.repeat(np.arange(len(lengths)), lengths)
-    order = np.lexsort((uris, -score, text_of))
     sole_preferred = _is_sole_preferred(flat)
+    order = np.lexsort((uris, ~sole_preferred, -score, text_of))
     is_label = pc.is_valid(pc.struct_field(flat, "exact")).to_numpy(zero_copy_only=False)
 
     occupations = texts["occupation_uri"].to_pylist()

@@ -61,9 +61,9 @@ class Normaliser:
     @staticmethod
     def from_esco(
         path: str | Path,
-        model: str = BUILTIN,
+        model: str | None = None,
         version: str | None = None,
-        language: str = "en",
+        language: str | None = None,
         config: Config | None = None,
         cache: str | Path | None = None,
     ) -> "Normaliser":
@@ -73,8 +73,9 @@ class Normaliser:
         `config` gives thresholds and encoder settings; `model`, `version` and `language` stand above it.
         """
         settings = config or Config()
-        bundle = find_bundle(path, language, version or settings.taxonomy.version)
-        files = resolve_model(model, settings.encoder.precision, settings.encoder.prompt, settings.encoder.max_length)
+        bundle = find_bundle(path, language or settings.taxonomy.language, version or settings.taxonomy.version)
+        wanted = settings.encoder
+        files = resolve_model(model or wanted.model, wanted.precision, wanted.prompt, wanted.max_length)
         encoder = load_encoder(files, settings.encoder.device, settings.encoder.batch_tokens)
         folder = Path(cache or platformdirs.user_cache_dir("skillsim")) / index_id(bundle.taxonomy_id, files.model_id)
         if not folder.is_dir():
@@ -98,11 +99,15 @@ class Normaliser:
         )
 
     def link(self, skills: Sequence[str]) -> pd.DataFrame:
-        """One row a string, in order; columns as in `RESULT`. `probability` is null while uncalibrated."""
+        """One row a string, in order; columns as in `RESULT`. `probability` is null while uncalibrated.
+
+        What is no string (a gap in a pandas column) is rejected as empty.
+        """
         return self.link_table(skills).to_pandas()
 
     def link_table(self, skills: Sequence[str]) -> pa.Table:
         """As `link`, in Arrow."""
+        skills = [raw if isinstance(raw, str) else "" for raw in skills]
         mentions = [parse_mention(raw, self.max_length) for raw in skills]
         keys = {m.text_key: m.text for m in mentions if m.text_key and m.text}
         encoded = self.encoder.encode(list(keys.values()))

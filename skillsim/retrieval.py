@@ -42,6 +42,7 @@ NGRAMS: dict[str, Any] = {
 }
 NGRAM_MAX_DF = 0.02
 NGRAM_TOP_LABELS = 64
+_NGRAM_SETTINGS = [sorted(NGRAMS.items()), NGRAM_MAX_DF]
 # Texts in one product: 256 x 100,000 labels x 4 bytes is a 100 MB block.
 _BLOCK = 256
 
@@ -52,13 +53,16 @@ Floats = npt.NDArray[np.float32]
 
 def retrieval_id(top_k: int) -> str:
     """Part of the key of `candidates`: changes with this module's version and settings."""
-    settings = [RETRIEVAL_VERSION, top_k, FUSION, NGRAMS["ngram_range"], NGRAM_MAX_DF, NGRAM_TOP_LABELS]
-    return f"r{RETRIEVAL_VERSION}-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]}"
+    return f"r{RETRIEVAL_VERSION}-{_hash([_NGRAM_SETTINGS, FUSION, NGRAM_TOP_LABELS, top_k])}"
 
 
 def index_id(taxonomy_id: str, model_id: str) -> str:
     """Content address of the label index of one taxonomy under one model."""
-    return f"index-{taxonomy_id}-{model_id}-r{RETRIEVAL_VERSION}"
+    return f"index-{taxonomy_id}-{model_id}-{_hash([RETRIEVAL_VERSION, _NGRAM_SETTINGS])}"
+
+
+def _hash(settings: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, default=str).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -125,17 +129,19 @@ class LabelIndex:
         """Write atomically: the folder appears whole or not at all; an existing one is kept."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(mkdtemp(prefix=".index-", dir=folder.parent))
-        draft.chmod(0o755)
-        np.save(draft / "matrix.npy", self.matrix)
-        for name in ("concepts", "labels", "titles"):
-            pq.write_table(getattr(self, name), draft / f"{name}.parquet")
-        self.ngrams.save(draft)
         try:
-            os.rename(draft, folder)
-        except OSError:
-            shutil.rmtree(draft)
+            draft.chmod(0o755)
+            np.save(draft / "matrix.npy", self.matrix)
+            for name in ("concepts", "labels", "titles"):
+                pq.write_table(getattr(self, name), draft / f"{name}.parquet")
+            self.ngrams.save(draft)
             if not folder.is_dir():
+                os.rename(draft, folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was quicker, with the same content
                 raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
     @staticmethod
     def load(folder: Path) -> "LabelIndex":
@@ -191,10 +197,7 @@ class LabelIndex:
         for row, hits in enumerate(exact):
             for concept, _ in hits:
                 fused[row, concept] += 10.0
-        # torch's topk is five times numpy's argpartition; ties are put in URI order by the stable sort.
-        _, pool = torch.from_numpy(fused).topk(top_k, dim=1)
-        top = np.sort(pool.numpy(), axis=1)
-        top = np.take_along_axis(top, np.argsort(-fused[rows, top], axis=1, kind="stable"), axis=1)
+        top = _top_columns(fused, top_k)
 
         flat = top.ravel()
         signals = (cosine[rows, top], preferred[rows, top], ngram[rows, top])
@@ -249,6 +252,20 @@ class LabelIndex:
             pa.array(self._occupations[concepts], pa.int32()),
         ]
         return pa.StructArray.from_arrays(columns, fields=list(CANDIDATE))
+
+
+def _top_columns(scores: Floats, k: int) -> npt.NDArray[np.int64]:
+    """The k best columns of each row, best first; ties in column order, also where they straddle the k-th place."""
+    import torch
+
+    # torch's topk is five times numpy's argpartition, but which of equal scores it keeps is left open.
+    values, columns = torch.from_numpy(scores).topk(k, dim=1)
+    top = np.sort(columns.numpy(), axis=1)
+    rows = np.arange(len(scores))[:, None]
+    top = np.take_along_axis(top, np.argsort(-scores[rows, top], axis=1, kind="stable"), axis=1)
+    contested = np.flatnonzero((scores >= values[:, -1:].numpy()).sum(axis=1) > k)
+    top[contested] = np.argsort(-scores[contested], axis=1, kind="stable")[:, :k]
+    return top
 
 
 def _take(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -9,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from skillsim.config import EncoderConfig
-from skillsim.encoder import Encoder, pack_vectors, resolve_model, unpack_vectors
+from skillsim.encoder import Encoder, pack_vectors, resolve_model
 from skillsim.spark import worker
 from skillsim.text import parse_mention
 
@@ -63,9 +64,8 @@ def vectors_as_array(column: str = "vector") -> Column:
 
     @pandas_udf("array<float>")  # type: ignore[call-overload]
     def unpack(blobs: pd.Series) -> pd.Series:
-        present = blobs.dropna()
-        vectors = unpack_vectors(pa.array(present, pa.binary())).astype("float32")
-        return pd.Series(list(vectors), index=present.index, dtype=object).reindex(blobs.index)
+        vectors = [None if pd.isna(blob) else np.frombuffer(blob, "<f2").astype("float32") for blob in blobs]
+        return pd.Series(vectors, dtype=object)
 
     return unpack(F.col(column)).alias(column)
 

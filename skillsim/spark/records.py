@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from skillsim.config import InputConfig
-from skillsim.errors import RecordsError
+from skillsim.errors import RecordsError, SkillsimError
 from skillsim.text import TEXT_RULES_VERSION
 
 _CORRUPT = "_skillsim_corrupt"
@@ -46,9 +45,17 @@ def read_records(spark: SparkSession, config: InputConfig) -> DataFrame:
         _check_file(Path(config.path))
     try:
         parsed = _read(spark, config, kind)
-    except AnalysisException as error:
-        raise RecordsError(f"--input {config.path}: cannot be read ({str(error).splitlines()[0]}).") from error
+    except SkillsimError:
+        raise
+    except Exception as error:  # whatever the format's reader raises, in Java's words or Spark's
+        raise RecordsError(f"--input {config.path}: cannot be read ({_cause(error)}).") from error
     return _with_unique_ids(_with_hash(parsed, config))
+
+
+def _cause(error: Exception) -> str:
+    """The innermost cause of a Java error, the first line of any other."""
+    lines = str(error).splitlines() or [repr(error)]
+    return next((line for line in reversed(lines) if line.startswith("Caused by:")), lines[0])
 
 
 def _format(config: InputConfig) -> str:
@@ -193,7 +200,7 @@ def parse_ragged_lines(lines: list[str], delimiter: str) -> pa.RecordBatch:
     for line in lines:
         try:
             row = next(csv.reader([line], delimiter=delimiter, strict=True))
-            ids.append(row[0].strip() or None)
+            ids.append((row[0].strip() or None) if row else None)
             cells.append([cell for cell in row[1:] if cell])
             problems.append(None)
         except csv.Error:

@@ -242,6 +242,13 @@ def test_weights_in_another_format_are_refused(folder: Path) -> None:
         resolve_model(str(folder))
 
 
+@pytest.mark.parametrize("content", ['{"hidden_size": ', "[]"])
+def test_a_broken_config_of_the_model_is_named(folder: Path, content: str) -> None:
+    (folder / "config.json").write_text(content)
+    with pytest.raises(ModelError, match=r"config\.json"):
+        resolve_model(str(folder))
+
+
 def test_weights_that_cannot_be_read_are_named(folder: Path) -> None:
     with pytest.raises(ModelError, match=r"not a readable sentence-transformers model \(\w+: "):
         load_encoder(resolve_model(str(folder)), device="cpu")

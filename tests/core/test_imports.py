@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ def sources(*folders: str) -> Iterator[tuple[str, str]]:
             yield path.relative_to(REPOSITORY).as_posix(), path.read_text(encoding="utf-8")
 
 
+@cache
 def imported(source: str, package: str = "") -> set[str]:
     """Dotted names that a module imports, at its top or inside a function. `package`: where it lies."""
     names = set()

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skillsim.linking import MANY_OCCUPATIONS, NO_LEXICON, ConceptNames, PlainDecider, Weights, decide
@@ -212,6 +212,7 @@ def test_the_plain_score_is_a_weighted_mean(signals: Row, score: float) -> None:
 # --- deciding again ---------------------------------------------------------------------------------------
 
 
+@settings(max_examples=30)
 @given(TEXTS, st.floats(0.5, 1), st.floats(0, 0.5))
 def test_raising_the_threshold_never_adds_a_match(rows: list[Row], threshold: float, more: float) -> None:
     low, high = PlainDecider(threshold, 0.3), PlainDecider(min(1.0, threshold + more), 0.3)
@@ -219,6 +220,7 @@ def test_raising_the_threshold_never_adds_a_match(rows: list[Row], threshold: fl
     assert all(new in (None, old) for old, new in zip(before, after, strict=True))
 
 
+@settings(max_examples=30)
 @given(TEXTS)
 def test_deciding_back_and_forth_gives_the_first_links_again(rows: list[Row]) -> None:
     a, b = PlainDecider(0.75, 0.5), PlainDecider(0.3, 0.1)
@@ -227,6 +229,7 @@ def test_deciding_back_and_forth_gives_the_first_links_again(rows: list[Row]) ->
     assert not other.equals(first)  # at least its decider_id is another
 
 
+@settings(max_examples=30)
 @given(TEXTS, st.randoms(use_true_random=False))
 def test_the_order_of_texts_and_candidates_does_not_matter(rows: list[Row], random: object) -> None:
     def unordered(row: Row) -> Row:

@@ -133,7 +133,8 @@ def test_a_text_without_a_vector_is_named_and_the_others_are_linked(
         None,
     )
     assert [row["candidates"] is not None for row in rows] == [True, False, True]
-    assert (rows[0]["status"], rows[0]["concept_label"]) == ("matched", "weld metal")
+    for row in (rows[0], rows[2]):  # each still with its own vector
+        assert linker.link_table([row["raw"]]).to_pylist() == [row]
 
 
 # --- the index --------------------------------------------------------------------------------------------
@@ -175,9 +176,11 @@ def test_a_label_without_a_vector_is_left_out_of_the_index(
     sample_path: Path, fake: FakeEncoder, tmp_path: Path
 ) -> None:
     fake.failing = {"core java": "text: no", "weld metal": "device: out of memory"}
-    texts = Normaliser.from_esco(sample_path, cache=tmp_path).index.labels["text"].to_pylist()
+    index = Normaliser.from_esco(sample_path, cache=tmp_path).index
+    texts = index.labels["text"].to_pylist()
     assert not {"core java", "weld metal"} & set(texts)
     assert "java" in texts
+    np.testing.assert_array_equal(index.matrix, FakeEncoder().encode(texts).vectors)
 
 
 def test_settings_come_from_the_config(sample_path: Path, fake: FakeEncoder, tmp_path: Path) -> None:

@@ -44,12 +44,9 @@ def assert_same_rows(left: pd.DataFrame, right: pd.DataFrame, table: Table) -> N
         if column == "vector":
             both = np.asarray(unpack_vectors(_arrow(a)), dtype=np.float32), np.asarray(unpack_vectors(_arrow(b)))
             np.testing.assert_allclose(*both, atol=1e-3, err_msg=table.name)
-        elif pd.api.types.is_float_dtype(a):
-            np.testing.assert_allclose(
-                a.astype(float), b.astype(float), atol=TOLERANCE, err_msg=f"{table.name}.{column}"
-            )
         else:
-            assert [_rounded(v) for v in a] == [_rounded(v) for v in b], f"{table.name}.{column}"
+            for row, (one, other) in enumerate(zip(a, b, strict=True)):
+                assert _same(one, other), f"{table.name}.{column}, row {row}: {one} != {other}"
 
 
 def _arrow(column: pd.Series) -> object:
@@ -58,12 +55,12 @@ def _arrow(column: pd.Series) -> object:
     return pa.array(column, pa.binary())
 
 
-def _rounded(value: object) -> object:
-    """Nested values with their floats rounded, so that a last bit does not count."""
-    if isinstance(value, np.ndarray | list):
-        return [_rounded(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, float | np.floating):
-        return None if np.isnan(value) else round(float(value), 3)
-    return value
+def _same(one: object, other: object) -> bool:
+    """Equal, floats within the tolerance, at any depth."""
+    if isinstance(one, np.ndarray | list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, float | np.floating):
+        return abs(one - other) <= TOLERANCE if not np.isnan(one) else np.isnan(other)
+    return one == other or (one is None and other is None)

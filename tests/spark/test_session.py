@@ -10,6 +10,12 @@ from skillsim.spark import java
 from skillsim.spark.session import explained
 
 
+@pytest.fixture(autouse=True)
+def _java_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ensure_java` sets the variable: setting it first makes monkeypatch put it back."""
+    monkeypatch.setenv("JAVA_HOME", "")
+
+
 def fake_jdk(folder: Path, script: str) -> Path:
     (folder / "bin").mkdir(parents=True)
     program = folder / "bin" / "java"
@@ -39,7 +45,6 @@ def test_an_unfit_java_home_is_refused(
 def test_a_fit_java_is_found_behind_an_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = fake_jdk(tmp_path / "old", """echo 'openjdk version "11.0.2"' >&2; [ "$1" = -version ]""")
     fit = fake_jdk(tmp_path / "fit", """echo 'openjdk version "21.0.1"' >&2""")
-    monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr(java, "_installed", lambda: iter([old, fit]))
     assert java.ensure_java() == str(fit)
 
@@ -50,7 +55,6 @@ def test_no_java_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     def refuse(**_: object) -> None:
         raise ConnectionError("no network")
 
-    monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr(java, "_installed", lambda: iter([]))
     monkeypatch.setattr(cjdk, "java_home", refuse)
     with pytest.raises(PlatformError, match="apt-get install openjdk-17"):
