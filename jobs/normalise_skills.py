@@ -27,7 +27,8 @@ def main(
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable")] = None,
 ) -> None:
     """Normalise skill fields against a taxonomy and write Delta tables."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    # Some library has configured logging on import by now.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
     logging.getLogger("py4j").setLevel(logging.WARNING)
     named = {"input.path": input, "taxonomy.path": taxonomy, "output.root": output}
     overrides = [f"{key}={value}" for key, value in named.items() if value is not None]

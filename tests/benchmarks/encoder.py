@@ -52,8 +52,10 @@ def real_texts(path: Path, count: int, seed: int) -> list[str]:
     return random.Random(seed).sample(texts, min(count, len(texts)))
 
 
-def race(systems: dict[str, Encode], texts: list[str], chunk: int, rounds: int) -> dict[str, list[float]]:
-    """Strings a second of each system in each round, after a warm-up on the first chunk."""
+def race(
+    systems: dict[str, Encode], texts: list[str], chunk: int, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, npt.NDArray[Any]]]:
+    """Strings a second of each system in each round, after a warm-up on a chunk; its vectors of `texts`."""
     chunks = [texts[i : i + chunk] for i in range(0, len(texts), chunk)]
     for encode in systems.values():
         encode(chunks[0])
@@ -62,15 +64,16 @@ def race(systems: dict[str, Encode], texts: list[str], chunk: int, rounds: int) 
     turn = 0
     for _ in range(rounds):
         seconds = dict.fromkeys(names, 0.0)
+        vectors: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
         for part in chunks:
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
                 started = time.perf_counter()
-                systems[name](part)
+                vectors[name].append(systems[name](part))
                 seconds[name] += time.perf_counter() - started
             turn += 1
         for name in names:
             speeds[name].append(len(texts) / seconds[name])
-    return speeds
+    return speeds, {name: np.concatenate(of) for name, of in vectors.items()}
 
 
 def baseline(network: SentenceTransformer, batch: int) -> Encode:
@@ -103,13 +106,13 @@ def compared(
     systems: dict[str, Encode], texts: list[str], chunk: int, rounds: int
 ) -> dict[str, dict[str, float | list[float]]]:
     """Speed of each system, its ratio to the better baseline of each round, cosine to the first one's vectors."""
-    speeds = race(systems, texts, chunk, rounds)
+    speeds, vectors = race(systems, texts, chunk, rounds)
     best = [max(of_round) for of_round in zip(*(speeds[name] for name in BASELINES), strict=True)]
-    reference = systems[next(iter(BASELINES))](texts)
+    reference = vectors[next(iter(BASELINES))]
     found: dict[str, dict[str, float | list[float]]] = {}
-    for name, encode in systems.items():
+    for name in systems:
         ratios = [speed / other for speed, other in zip(speeds[name], best, strict=True)]
-        cosine = cosines(encode(texts), reference)
+        cosine = cosines(vectors[name], reference)
         found[name] = {
             "strings/s": median(speeds[name]),
             "strings/s by round": speeds[name],
@@ -161,7 +164,7 @@ def main(
     }
     found = compared(systems, texts, chunk, rounds)
     budgets = {f"{budget:,} tokens": of_ours(encoder, budget) for budget in SWEEP} if sweep else {}
-    swept = race(budgets, texts, chunk, rounds) if sweep else {}
+    swept = race(budgets, texts, chunk, rounds)[0] if sweep else {}
     report(facts, found, swept)
     save(out, {"facts": facts, "systems": found, "sweep": swept})
 
