@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from skillsim.cpu_kernels import pack_linear_layers
 from skillsim.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -171,6 +172,8 @@ def load_encoder(model: ModelFiles, device: str = "auto", batch_tokens: int | No
             f"encoder.model '{model.name}': {model.path} is not a readable sentence-transformers model "
             f"({type(error).__name__}: {error})."
         ) from error
+    if device == "cpu" and model.precision == "fp32":
+        pack_linear_layers(network)
     return TorchEncoder(network, model, device, batch_tokens)
 
 
