@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 from skillsim import encoder as encoder_module
+from skillsim.cpu_kernels import pack_linear_layers
 from skillsim.encoder import (
     Encoded,
     ModelFiles,
@@ -145,11 +146,33 @@ def test_max_length_cuts_the_text(builtin: ModelFiles, encoder: TorchEncoder) ->
 
 @pytest.mark.skipif(not torch.amp.is_autocast_available("cpu"), reason="this torch has no bf16 on the CPU")
 def test_bf16_is_close_to_fp32(builtin: ModelFiles, encoder: TorchEncoder) -> None:
-    half = TorchEncoder(encoder._network, replace(builtin, precision="bf16"), "cpu", None)
+    half = load_encoder(replace(builtin, precision="bf16"), "cpu")
     texts = ["java", "core java", "customer service", "manage musculoskeletal injuries"]
     encoded = half.encode(texts)
     assert encoded.failures == {}
     assert cosines(encoded.vectors, encoder.encode(texts).vectors).min() >= 0.999
+
+
+def test_packed_layers_give_what_the_plain_ones_give(builtin: ModelFiles, encoder: TorchEncoder) -> None:
+    plain = SentenceTransformer(str(builtin.path), device="cpu")
+    packed = copy.deepcopy(plain)
+    linear = sum(type(module) is torch.nn.Linear for module in plain.modules())
+    if not pack_linear_layers(packed):
+        pytest.skip("this torch cannot pack linear layers")
+    assert not any(type(module) is torch.nn.Linear for module in packed.modules())
+    assert linear == 37  # 6 layers of 6, and the pooler
+    one, other = (network.encode(TEXTS) for network in (plain, packed))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_layers_stay_plain_where_they_cannot_be_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("not built with oneDNN")
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", refuse, raising=False)
+    network = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    assert pack_linear_layers(network) == 0
+    assert type(network[0]) is torch.nn.Linear
 
 
 # --- which weights ----------------------------------------------------------------------------------------
