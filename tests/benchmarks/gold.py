@@ -88,7 +88,7 @@ def confidence_column(links: pd.DataFrame) -> str:
 def ngram_baseline(normaliser: Normaliser, texts: list[str], top_k: int) -> Answers:
     """Cosine of TF-IDF over 2- to 4-grams of characters to preferred and alternative labels.
 
-    Inside word boundaries and with sublinear counts: the best of ten variants tried on the train file.
+    Inside word boundaries and with sublinear counts: within 0.3 points of the best of ten variants (train).
     """
     labels = normaliser.index.labels.to_pandas()
     labels = labels[labels["kind"] != "hidden"]

@@ -87,7 +87,7 @@ def test_new_edited_shrunk_and_reordered_records_end_as_in_a_fresh_run(
     assert stage_rows(grown, "embeddings") == len(new) > 0
 
 
-@pytest.mark.parametrize("stage", ["_embed_texts", "_decide_links", "_normalise_mentions"])
+@pytest.mark.parametrize("stage", ["_embed_texts", "_normalise_mentions"])
 def test_a_crash_leaves_tables_that_a_rerun_finishes(
     stage: str,
     fresh: Run,
