@@ -144,7 +144,7 @@ def test_repairing_twice_changes_nothing(raw: str) -> None:
 
 
 @given(nasty, separators)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_character_is_in_a_piece_or_in_a_separator(field: str, given_separators: tuple[str, ...]) -> None:
     found = split_field(field, given_separators)
     position, gaps = 0, []
