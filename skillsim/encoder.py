@@ -31,7 +31,7 @@ Vectors = npt.NDArray[np.float16]
 BUILTIN = "builtin"
 # The published hash of sentence-transformers/all-MiniLM-L6-v2's model.safetensors.
 BUILTIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# tests/benchmarks/encoder.py prints the sweep; 512 to 1,024 is the plateau on AVX2 and on AVX512 CPUs.
+# tests/benchmarks/encoder.py --sweep prints it; 512 to 2,048 is one plateau (training/LOG.md).
 DEFAULT_BATCH_TOKENS = 768
 # A GPU starves on small batches; 64k tokens of a 12-layer base model stay under 8 GB in bf16.
 DEFAULT_BATCH_TOKENS_GPU = 65_536

