@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from skillsim.encoder import BUILTIN, Precision
 from skillsim.errors import ConfigError
+from skillsim.model_files import BUILTIN, Precision
 from skillsim.text import TEXT_SEPARATORS
 
 Shape = Literal["cells", "text", "array"]

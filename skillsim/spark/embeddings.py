@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from skillsim.config import EncoderConfig
-from skillsim.encoder import Encoder, pack_vectors, resolve_model
+from skillsim.encoder import Encoder, pack_vectors
+from skillsim.model_files import resolve_model
 from skillsim.spark import worker
 from skillsim.text import parse_mention
 

@@ -13,10 +13,10 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.config import Config
-from skillsim.encoder import resolve_model
 from skillsim.errors import BalanceError, ConfigError
 from skillsim.esco import Bundle, find_bundle
 from skillsim.linking import NO_LEXICON, PlainDecider
+from skillsim.model_files import resolve_model
 from skillsim.report import write_report
 from skillsim.retrieval import index_id, retrieval_id
 from skillsim.schemas import (

@@ -5,8 +5,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from skillsim.config import EncoderConfig
-from skillsim.encoder import TorchEncoder, load_encoder, resolve_model
+from skillsim.encoder import TorchEncoder, load_encoder
 from skillsim.errors import ModelError
+from skillsim.model_files import resolve_model
 from skillsim.retrieval import LabelIndex
 
 

@@ -26,7 +26,8 @@ from sentence_transformers import SentenceTransformer
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from skillsim.encoder import BUILTIN, TorchEncoder, load_encoder, resolve_model
+from skillsim.encoder import TorchEncoder, load_encoder
+from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.text import parse_mention
 from tests.benchmarks import RESULTS, SHARED, machine, require, save, show
 

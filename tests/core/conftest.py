@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import skillsim
-from skillsim.encoder import ModelFiles, TorchEncoder, load_encoder, resolve_model
+from skillsim.encoder import TorchEncoder, load_encoder
 from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
+from skillsim.model_files import ModelFiles, resolve_model
 from skillsim.retrieval import LabelIndex
 from tests.fakes import RememberingEncoder
 

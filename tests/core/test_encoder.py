@@ -14,15 +14,8 @@ from sentence_transformers import SentenceTransformer
 
 from skillsim import encoder as encoder_module
 from skillsim.cpu_kernels import pack_linear_layers
-from skillsim.encoder import (
-    Encoded,
-    ModelFiles,
-    TorchEncoder,
-    cut_batches,
-    load_encoder,
-    pack_vectors,
-    unpack_vectors,
-)
+from skillsim.encoder import Encoded, TorchEncoder, cut_batches, load_encoder, pack_vectors, unpack_vectors
+from skillsim.model_files import ModelFiles
 from tests.fakes import Batch, FakeEncoder, faulty, raising
 
 TEXTS = [

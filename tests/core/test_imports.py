@@ -101,7 +101,7 @@ def test_a_bare_import_loads_neither_spark_nor_torch() -> None:
 def test_the_driver_can_name_a_model_and_read_a_config_without_torch() -> None:
     modules = loaded(
         "from skillsim.config import load_config\n"
-        "from skillsim.encoder import resolve_model\n"
+        "from skillsim.model_files import resolve_model\n"
         "import skillsim.esco, skillsim.linking, skillsim.normaliser, skillsim.report, skillsim.retrieval\n"
         "load_config(); resolve_model('builtin')"
     )

