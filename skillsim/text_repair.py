@@ -50,6 +50,8 @@ def repair(raw: str) -> str:
     Casing and punctuation stay, so it also gives the display form of taxonomy labels. Unicode form is NFC,
     which leaves "H₂O" and "PM²" readable; `clean` goes on to NFKC, where spellings have to meet.
     """
+    if raw.isascii() and raw.isprintable() and "&" not in raw:
+        return " ".join(raw.split())
     text = raw
     for _ in range(8):  # double-escaped entities and double mojibake come off layer by layer
         before = text
