@@ -2,17 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
+PACK := build/skillsim-env
 
-.PHONY: env demo test lint bench clean
+.PHONY: env demo test lint bench pack clean
 
 env: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: skillsim needs Python 3.11 or later; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[spark,dev]'
+	@touch $@
+
+$(READY): $(INSTALLED) skillsim/spark/session.py skillsim/spark/java.py
 	$(BIN)/python -m skillsim.spark.session
 	@touch $@
 
@@ -30,6 +35,18 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/encoder.py
 	$(BIN)/python tests/benchmarks/gold.py
+
+# The executors' Python for spark-submit --archives. A venv names its base Python by path: executors need the same one
+# there. torch's default build brings 3 GB of CUDA; for executors without a GPU:
+#   make pack PIP_ARGS='--extra-index-url https://download.pytorch.org/whl/cpu'
+pack: $(READY)
+	rm -rf build
+	$(BIN)/python -m venv $(PACK)
+	$(PACK)/bin/pip install --quiet --constraint constraints.txt $(PIP_ARGS) '.[spark]'
+	@du -sh $(PACK)
+	$(BIN)/venv-pack --quiet --prefix $(PACK) --output $(PACK).tar.gz
+	rm -rf $(PACK)
+	@du -h $(PACK).tar.gz
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info

@@ -3,8 +3,6 @@
 spark-submit jobs/normalise_skills.py --config conf/local.toml --input FILE --taxonomy ESCO --output ROOT
 """
 
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from skillsim.config import Config, load_config
-from skillsim.errors import SkillsimError
-from skillsim.spark.pipeline import Pipeline, plan_run
+from skillsim.spark.job import run_job
+from skillsim.spark.pipeline import Pipeline
+from skillsim.spark.plan import plan_run
 from skillsim.spark.runs import Summary
-from skillsim.spark.session import explained, get_session
+from skillsim.spark.session import get_session
 
 
 def main(
@@ -27,18 +26,9 @@ def main(
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable")] = None,
 ) -> None:
     """Normalise skill fields against a taxonomy and write Delta tables."""
-    # Some library has configured logging on import by now.
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
-    logging.getLogger("py4j").setLevel(logging.WARNING)
     named = {"input.path": input, "taxonomy.path": taxonomy, "output.root": output}
     overrides = [f"{key}={value}" for key, value in named.items() if value is not None]
-    try:
-        settings = load_config(config, [*overrides, *(set_ or [])])
-        with explained():
-            print_summary(run(settings))
-    except SkillsimError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    print_summary(run(load_config(config, [*overrides, *(set_ or [])])))
 
 
 def run(settings: Config) -> Summary:
@@ -63,4 +53,4 @@ def print_summary(summary: Summary) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_job(main)

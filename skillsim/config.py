@@ -34,9 +34,22 @@ class InputConfig(_Section):
         "text: a column holding several skills; array: an array column",
     )
     header: bool = Field(False, description="the CSV's first line names the columns (always so for shape text)")
-    delimiter: str = Field(",", min_length=1, max_length=1, description="between CSV fields")
+    delimiter: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        pattern=r'[^"\r\n]',
+        description="between CSV fields; unset: a tab for .tsv, else a comma",
+    )
+    multiline: bool = Field(
+        False,
+        description="CSV of shape text: true for line breaks in quoted fields, and one open quote then swallows the "
+        "records after it; false: one record a line, and an open quote costs that line",
+    )
     id_column: str | None = Field(
-        None, description="the record's id (shapes text, array); none: an id is derived from the content"
+        None,
+        description="the record's id (shapes text, array); none: derived from the content, so an edited record "
+        "without an id is a new record",
     )
     skills_column: str = Field("skills", description="the column with the skills (shapes text, array)")
     separators: tuple[str, ...] | Literal["default"] | None = Field(
@@ -72,8 +85,14 @@ class EncoderConfig(_Section):
     precision: Precision = Field("fp32", description="bf16 on GPUs, and on CPUs that have AVX512-BF16 or AMX")
     prompt: str = Field("", description="put before every text, for models trained with one")
     max_length: int | None = Field(None, ge=4, description="tokens; unset: the model's own")
-    device: str = Field("auto", description="auto, cpu, cuda; auto takes the GPU Spark assigned to the task")
-    batch_tokens: int | None = Field(None, ge=16, description="token budget of a batch; unset: measured default")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto, cpu, cuda, cuda:N; auto takes the GPU Spark assigned to the task",
+    )
+    batch_tokens: int | None = Field(
+        None, ge=16, description="token budget of a batch; unset: 768 on a CPU, 65,536 on a GPU"
+    )
 
 
 class RetrievalConfig(_Section):
@@ -121,7 +140,7 @@ def load_config(path: str | Path | None = None, assignments: Iterable[str] = ())
 
     Raises ConfigError naming the file and the key.
     """
-    origin = str(path) if path else "defaults"
+    origin, assignments = f"--config {path}" if path else "settings", list(assignments)
     data: dict[str, Any] = {}
     if path:
         try:
@@ -132,10 +151,11 @@ def load_config(path: str | Path | None = None, assignments: Iterable[str] = ())
             raise ConfigError(f"--config {path}: not valid TOML: {error}.") from error
     for assignment in assignments:
         _assign(data, assignment)
+    assigned = {assignment.partition("=")[0].strip() for assignment in assignments}
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_describe(error)}") from error
+        raise ConfigError(_describe(error, origin, assigned)) from error
 
 
 def _assign(data: dict[str, Any], assignment: str) -> None:
@@ -149,8 +169,9 @@ def _assign(data: dict[str, Any], assignment: str) -> None:
         section = "spark.conf"
     if not isinstance(target, dict):
         raise ConfigError(f"--set {assignment}: '{section}' is not a section in the file.")
+    parsed = _toml_value(value)
     # A version such as 1.1 is text, whatever TOML makes of it.
-    target[name] = value if _is_text(section, name) else _toml_value(value)
+    target[name] = value if _is_text(section, name) and not isinstance(parsed, str) else parsed
 
 
 def _is_text(section: str, name: str) -> bool:
@@ -168,11 +189,12 @@ def _toml_value(value: str) -> Any:
         return value
 
 
-def _describe(error: ValidationError) -> str:
-    """The first problems in words, with the keys that exist where one does not."""
+def _describe(error: ValidationError, origin: str, assigned: set[str]) -> str:
+    """The problems in words, each with where it was set, and the keys that exist where one does not."""
     messages: dict[str, str] = {}  # by key: a union complains once for each of its types
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"][:2])
+        depth = 3 if problem["loc"][:2] == ("spark", "conf") else 2
+        key = ".".join(str(part) for part in problem["loc"][:depth])
         if problem["type"] == "extra_forbidden":
             known = Config.model_fields
             if len(problem["loc"]) > 1:
@@ -181,4 +203,7 @@ def _describe(error: ValidationError) -> str:
         else:
             detail = problem["msg"].removeprefix("Value error, ")
             messages.setdefault(key, f"'{key}' = {problem['input']!r}: {detail}" if key else detail)
-    return "; ".join(messages.values()) + "."
+        if key.startswith("spark.conf."):
+            messages[key] += '; quote a dotted name: "spark.executor.memory" = "4g"'
+    found = [f"{f'--set {key}' if key in assigned else origin}: {text}" for key, text in messages.items()]
+    return "; ".join(found) + "."

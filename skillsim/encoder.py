@@ -6,6 +6,7 @@ that keeps activations in the cache (`DEFAULT_BATCH_TOKENS`).
 """
 
 import logging
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,12 @@ import pyarrow as pa
 
 from skillsim.cpu_kernels import pack_linear_layers
 from skillsim.errors import ModelError
-from skillsim.model_files import ModelFiles
+from skillsim.model_files import ModelFiles, first_line
 
 log = logging.getLogger(__name__)
 
 Vectors = npt.NDArray[np.float16]
+Tokens = list[list[int]]
 
 # tests/benchmarks/encoder.py --sweep prints it; 512 to 2,048 is one plateau (training/LOG.md).
 DEFAULT_BATCH_TOKENS = 768
@@ -30,6 +32,8 @@ DEFAULT_BATCH_TOKENS = 768
 DEFAULT_BATCH_TOKENS_GPU = 65_536
 # Texts tokenised at a time: enough to sort well, little enough to bound memory.
 _WINDOW = 8_192
+# Where more texts than this all fail alike, the model is to blame.
+_CHANCE = 8
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,12 @@ def load_encoder(model: ModelFiles, device: str = "auto", batch_tokens: int | No
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    options: dict[str, Any] = {"use_safetensors": True}
+    if device.startswith("cuda"):
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (torch.device(device).index or 0) >= gpus:
+            raise ModelError(f"encoder.device '{device}': torch sees {gpus} GPUs here. Set it to auto or cpu.")
+    # By default transformers would compute in the checkpoint's precision, which model_id does not name.
+    options: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32}
     if device == "cpu":
         # Flash attention costs three times what two small matrix products do on rows of five tokens.
         options["attn_implementation"] = "eager"
@@ -70,8 +79,14 @@ def load_encoder(model: ModelFiles, device: str = "auto", batch_tokens: int | No
     except Exception as error:
         raise ModelError(
             f"encoder.model '{model.name}': {model.path} is not a readable sentence-transformers model "
-            f"({type(error).__name__}: {error})."
+            f"({type(error).__name__}: {first_line(error)}). "
+            "Save it again with sentence-transformers' save_pretrained()."
         ) from error
+    if not callable(network.tokenizer):
+        raise ModelError(
+            f"encoder.model '{model.name}': its tokenizer ({type(network.tokenizer).__name__}) is not one of "
+            "transformers', as in static embedding models. Give a transformer model."
+        )
     if device == "cpu" and model.precision == "fp32":
         pack_linear_layers(network)
     return TorchEncoder(network, model, device, batch_tokens)
@@ -92,7 +107,7 @@ class TorchEncoder:
         self.batch_tokens = batch_tokens or (DEFAULT_BATCH_TOKENS_GPU if self._on_gpu else DEFAULT_BATCH_TOKENS)
 
     def encode(self, texts: Sequence[str]) -> Encoded:
-        """Vectors of `texts`, in their order. Never raises for a text: see `Encoded.failures`."""
+        """Vectors of `texts`, in their order. A text does not raise, see `Encoded.failures`; a broken model does."""
         import torch
 
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float16)
@@ -101,23 +116,53 @@ class TorchEncoder:
             "cuda" if self._on_gpu else "cpu", dtype=torch.bfloat16, enabled=self._precision == "bf16"
         )
         with torch.inference_mode(), autocast:
-            for start, tokens in self._tokenised_windows(texts):
+            for start, tokens, untokenised in self._tokenised_windows(texts):
+                failures |= {start + row: reason for row, reason in untokenised.items()}
                 self._encode_window(tokens, start, vectors, failures)
+        self._judge(failures, len(texts))
         return Encoded(vectors, failures)
 
-    def _tokenised_windows(self, texts: Sequence[str]) -> Iterator[tuple[int, list[list[int]]]]:
-        """(first row, token ids) of each window; on a GPU the next window is tokenised meanwhile."""
-        starts = range(0, len(texts), _WINDOW)
+    def _judge(self, failures: dict[int, str], texts: int) -> None:
+        """Raise where the failures are the model's, else log how many there are."""
+        if not failures:
+            return
+        reason = next(iter(failures.values()))
+        alike = {re.sub(r"\d+", "", failure) for failure in failures.values()}  # messages name tensor sizes
+        if len(failures) == texts > _CHANCE and len(alike) == 1 and reason.startswith("text: "):
+            raise ModelError(
+                f"model {self.model_id} fails for all of {texts} texts ({reason.removeprefix('text: ')}). "
+                "Choose another encoder.model, or save this one again."
+            )
+        log.warning("%d of %d texts have no vector (the first: %s)", len(failures), texts, reason)
+
+    def _tokenised_windows(self, texts: Sequence[str]) -> Iterator[tuple[int, Tokens, dict[int, str]]]:
+        """(first row, token ids, failures) of each window; on a GPU the next window is tokenised meanwhile."""
+        windows = ((start, texts[start : start + _WINDOW]) for start in range(0, len(texts), _WINDOW))
         if not self._on_gpu:
-            for start in starts:
-                yield start, self._tokenise(texts[start : start + _WINDOW])
+            for start, window in windows:
+                yield start, *self._tokenise_each(window)
             return
         with ThreadPoolExecutor(max_workers=1) as ahead:
-            futures = [ahead.submit(self._tokenise, texts[start : start + _WINDOW]) for start in starts]
-            for start, future in zip(starts, futures, strict=True):
-                yield start, future.result()
+            submitted = ((start, ahead.submit(self._tokenise_each, window)) for start, window in windows)
+            current = next(submitted, None)
+            while current:
+                following = next(submitted, None)
+                start, tokenised = current
+                yield start, *tokenised.result()
+                current = following
 
-    def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+    def _tokenise_each(self, texts: Sequence[str]) -> tuple[Tokens, dict[int, str]]:
+        """Token ids of each text, and why it has none: one that fails is found by halving."""
+        try:
+            return self._tokenise(texts), {}
+        except Exception as error:
+            if len(texts) == 1:
+                return [[]], {0: _reason(error)}
+        middle = len(texts) // 2
+        (left, left_failures), (right, right_failures) = map(self._tokenise_each, (texts[:middle], texts[middle:]))
+        return left + right, left_failures | {middle + row: reason for row, reason in right_failures.items()}
+
+    def _tokenise(self, texts: Sequence[str]) -> Tokens:
         encoded = self._network.tokenizer(
             [self._prompt + text for text in texts],
             truncation=True,
@@ -127,30 +172,28 @@ class TorchEncoder:
         )
         return encoded["input_ids"]
 
-    def _encode_window(self, tokens: list[list[int]], start: int, vectors: Vectors, failures: dict[int, str]) -> None:
+    def _encode_window(self, tokens: Tokens, start: int, vectors: Vectors, failures: dict[int, str]) -> None:
         """All batches of a window. One that fails is cut again, down to the single text that is to blame."""
         import torch
 
-        lengths = [len(ids) for ids in tokens]
-        pending = deque(cut_batches(lengths, self.batch_tokens))
+        def cut(rows: list[int]) -> deque[list[int]]:
+            batches = cut_batches([len(tokens[row]) for row in rows], self.batch_tokens)
+            return deque([rows[place] for place in batch] for batch in batches)
+
+        pending = cut([row for row in range(len(tokens)) if start + row not in failures])
         while pending:
             rows = pending.popleft()
             try:
                 result = self._forward([tokens[row] for row in rows])
-            except torch.OutOfMemoryError as error:
-                if self._on_gpu:
+            except Exception as error:
+                if self._on_gpu and _out_of_memory(error):
                     torch.cuda.empty_cache()
                 if len(rows) == 1:
                     failures[start + rows[0]] = _reason(error)
-                    continue
-                self.batch_tokens = len(rows) * max(lengths[row] for row in rows) // 2
-                log.warning("out of memory on %s: batches of %d tokens from here", self._device, self.batch_tokens)
-                left = [row for batch in (rows, *pending) for row in batch]
-                recut = cut_batches([lengths[row] for row in left], self.batch_tokens)
-                pending = deque([left[place] for place in batch] for batch in recut)
-            except Exception as error:
-                if len(rows) == 1:
-                    failures[start + rows[0]] = _reason(error)
+                elif _out_of_memory(error):
+                    self.batch_tokens = len(rows) * max(len(tokens[row]) for row in rows) // 2
+                    log.warning("out of memory on %s: batches of %d tokens from here", self._device, self.batch_tokens)
+                    pending = cut([row for batch in (rows, *pending) for row in batch])
                 else:
                     middle = len(rows) // 2
                     pending.extendleft((rows[middle:], rows[:middle]))
@@ -161,7 +204,7 @@ class TorchEncoder:
                     else:
                         failures[start + row] = "text: the model gave a vector that is not finite"
 
-    def _forward(self, batch: list[list[int]]) -> npt.NDArray[np.float32]:
+    def _forward(self, batch: Tokens) -> npt.NDArray[np.float32]:
         import torch
 
         longest = max(map(len, batch))
@@ -184,10 +227,19 @@ def _reason(error: Exception) -> str:
     """Of a device, which may pass another time, or of the text."""
     import torch
 
-    if isinstance(error, torch.OutOfMemoryError):
+    if _out_of_memory(error):
         return "device: out of memory"
-    of_device = isinstance(error, torch.AcceleratorError)
-    return f"{'device' if of_device else 'text'}: {type(error).__name__}: {error}"[:200]
+    of_device = isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
+    return f"{'device' if of_device else 'text'}: {type(error).__name__}: {first_line(error)}"[:200]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """On a CPU torch raises a plain RuntimeError that only its message tells apart."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in str(error) or "bad_alloc" in str(error))
+    )
 
 
 def cut_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

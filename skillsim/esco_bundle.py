@@ -4,53 +4,36 @@ ESCO is downloaded as zips ("ESCO dataset - v1.1.1 - classification - en - csv.z
 language, "... -  - csv.zip" with the relations of all), and kept by people in every form: one zip, a folder
 of zips, unpacked folders. Members are known by their file name alone, so all of these are one case: a list
 of members, each with a role ("skills"), a language ("" for the relation files of most versions) and the
-version its folder or zip is named after. Archives are read member by member into memory: nothing is
-extracted, so a hostile path inside a zip has nowhere to go.
+version its folder or zip is named after. `skillsim.esco_files` lists and reads them.
 """
 
 import csv
 import hashlib
 import io
 import os
-import re
 import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from skillsim.errors import TaxonomyError
+from skillsim.esco_files import (
+    GIVE,
+    MAX_MEMBER_BYTES,
+    RELATION_ROLES,
+    ROLES,
+    Member,
+    children,
+    members_in_folder,
+    members_in_zip,
+    names_in_zip,
+    read_member,
+    reading,
+)
 from skillsim.text import TEXT_RULES_VERSION
 
 ESCO_RULES_VERSION = 1  # raise it when a bundle of the same bytes would give other tables
 UNKNOWN = "unknown"
-
-LABEL_ROLES = ("skills", "skillGroups", "skillsHierarchy", "occupations")
-RELATION_ROLES = ("broaderRelationsSkillPillar", "skillSkillRelations", "occupationSkillRelations")
-ROLES = LABEL_ROLES + RELATION_ROLES
-
-# The largest member of v1.1.1 is 21 MB; past this a zip is broken or a bomb.
-MAX_MEMBER_BYTES = 256 * 1024**2
-
-_ROLE_BY_NAME = {role.casefold(): role for role in ROLES}
-_MEMBER_NAME = re.compile(rf"({'|'.join(ROLES)})(?:_([a-z]{{2,3}}(?:-[a-z]+)?))?\.csv", re.IGNORECASE)
-_VERSION = re.compile(r"(?:(?<![a-z0-9])v|esco[\s_-]*)(\d+(?:\.\d+)+)", re.IGNORECASE)
-_GIVE = "give the official ESCO zips (CSV, one language and the language-free one), or a folder of them"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One CSV file of a bundle, in a folder or in a zip."""
-
-    role: str
-    language: str  # "" when its name says none
-    version: str  # "" when no name says it
-    container: Path
-    name: str  # inside the container
-    digest: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.container}: {self.name}"
 
 
 @dataclass(frozen=True)
@@ -76,8 +59,10 @@ def find_bundle(path: str | Path, language: str = "en", version: str | None = No
     Only `skills_<language>.csv` must be there; `read_taxonomy` notes what the absence of another file costs.
     """
     path, language = Path(path).expanduser(), language.strip().casefold()
-    if not path.exists():
-        raise TaxonomyError(f"taxonomy {path} does not exist: {_GIVE}")
+    with reading(f"taxonomy {path}", "let this user read it"):
+        there = path.exists()
+    if not there:
+        raise TaxonomyError(f"taxonomy {path} does not exist: {GIVE}")
     found = _scan(path, language)
     version, members = _one_version(found, path, language, version)
     chosen = [member for role in ROLES if (member := _pick(members, role, language))]
@@ -97,7 +82,7 @@ def read_rows(
     member = bundle.member(role)
     if member is None:
         return []
-    data = _read(member)
+    data = read_member(member)
     if _sha256(data) != member.digest:
         raise TaxonomyError(f"{member} changed while it was being read: start again once it is in place")
     try:
@@ -142,57 +127,33 @@ def _place(header: list[str], name: str, member: Member | None) -> int:
 def _scan(path: Path, language: str) -> list[Member]:
     """Every member in reach, before any choice of version or language.
 
-    Beside one zip, the zip that completes it counts too: same version by name, and holding what it lacks.
+    In a folder, its files and zips and those of its folders. Beside one zip, the zip that completes it counts too:
+    same version by name, and holding what it lacks.
     """
     if path.is_dir():
-        found = _in_folder(path)
-        for child in sorted(path.iterdir()):
+        found = members_in_folder(path)
+        for child in children(path):
             if child.is_dir() and os.access(child, os.R_OK | os.X_OK):  # not a volume's lost+found
-                found += _in_folder(child)
-            elif child.suffix.casefold() == ".zip":
-                found += _in_zip(child)
+                found += members_in_folder(child)
         return found
-    found = _in_zip(path)
+    found = members_in_zip(path)
     has_skills = any(member.role == "skills" for member in found)
     versions = {member.version for member in found if member.version}
+    roles = set() if versions else {member.role for member in found}  # without a version only what is lacking
     for sibling in sorted(path.absolute().parent.glob("*.[zZ][iI][pP]")):
         if sibling.name == path.name or not zipfile.is_zipfile(sibling):
             continue
-        others = [member for member in _in_zip(sibling) if member.version in versions]
+        try:
+            there = members_in_zip(sibling)
+        except TaxonomyError:
+            if "esco" in sibling.name.casefold():
+                raise
+            continue  # some other download
+        others = [member for member in there if member.version in (versions or {""}) and member.role not in roles]
         of_language = {member.language for member in others if member.role == "skills"}
         if (has_skills and not of_language) or (not has_skills and language in of_language):
             found += others
     return found
-
-
-def _in_folder(folder: Path) -> list[Member]:
-    names = [child.name for child in sorted(folder.iterdir()) if child.is_file()]
-    return [member for name in names if (member := _as_member(folder, name))]
-
-
-def _in_zip(path: Path) -> list[Member]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-    except (zipfile.BadZipFile, OSError) as error:
-        raise TaxonomyError(
-            f"taxonomy file {path} is not a zip archive or is a broken one ({error}): download it again, or {_GIVE}"
-        ) from None
-    return [member for name in names if (member := _as_member(path, name))]
-
-
-def _as_member(container: Path, name: str) -> Member | None:
-    """The member with this name, or None for a file that is none of ours.
-
-    The version is what the nearest folder or zip name says, from the inside out.
-    """
-    inner = PurePosixPath(name.replace("\\", "/"))
-    if not (match := _MEMBER_NAME.fullmatch(inner.name)):
-        return None
-    absolute = container.absolute()
-    places = [*reversed(inner.parts[:-1]), absolute.name, absolute.parent.name]
-    version = next((said.group(1) for place in places if (said := _VERSION.search(place))), "")
-    return Member(_ROLE_BY_NAME[match.group(1).casefold()], (match.group(2) or "").casefold(), version, container, name)
 
 
 def _one_version(found: list[Member], path: Path, language: str, version: str | None) -> tuple[str, list[Member]]:
@@ -225,7 +186,7 @@ def _pick(members: list[Member], role: str, language: str) -> Member | None:
     languages = (language, "") if role in RELATION_ROLES else (language,)
     for wanted in languages:
         same = [member for member in members if member.role == role and member.language == wanted]
-        read = [(member, _sha256(_read(member))) for member in same]
+        read = [(member, _sha256(read_member(member))) for member in same]
         if len({digest for _, digest in read}) > 1:
             raise TaxonomyError(
                 f"{role} is there more than once with different content "
@@ -248,33 +209,9 @@ def _no_skills(found: list[Member], path: Path, language: str) -> str:
     if found:
         names = sorted({PurePosixPath(member.name).name for member in found})
         return f"{wanted}, only {', '.join(names)}: add the zip of its language beside it"
-    names = sorted(child.name for child in path.iterdir()) if path.is_dir() else _names_in_zip(path)
+    names = [child.name for child in children(path)] if path.is_dir() else names_in_zip(path)
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") if names else "nothing"
-    return f"{wanted} and no other ESCO file (found: {shown}): {_GIVE}"
-
-
-def _names_in_zip(path: Path) -> list[str]:
-    with zipfile.ZipFile(path) as archive:
-        return sorted(archive.namelist())
-
-
-def _read(member: Member) -> bytes:
-    """A member's bytes, never more than the limit: the size a zip states is not to be trusted."""
-    try:
-        if member.container.is_dir():
-            with open(member.container / member.name, "rb") as file:
-                data = file.read(MAX_MEMBER_BYTES + 1)
-        else:
-            with zipfile.ZipFile(member.container) as archive, archive.open(member.name) as file:
-                data = file.read(MAX_MEMBER_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise TaxonomyError(f"{member} cannot be read ({error}): download the bundle again") from None
-    if len(data) > MAX_MEMBER_BYTES:
-        raise TaxonomyError(
-            f"{member} is larger than {MAX_MEMBER_BYTES >> 20} MiB unpacked, which no ESCO file is: "
-            f"download the bundle again"
-        )
-    return data
+    return f"{wanted} and no other ESCO file (found: {shown}): {GIVE}"
 
 
 def _fingerprint(members: list[Member], language: str) -> str:

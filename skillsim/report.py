@@ -69,6 +69,6 @@ def render_report(data: ReportData) -> str:
 
 def write_report(data: ReportData, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
+    draft = path.with_name(f".{path.name}.tmp")
     draft.write_text(render_report(data), encoding="utf-8")
     draft.replace(path)

@@ -2,8 +2,8 @@
 
 Two views see every label of the taxonomy. Dense: cosine to each label vector, an exact blocked product. Lexical:
 TF-IDF over character n-grams, since encoders miss typos and acronyms. A concept's signal in a view is the best
-over its labels. The views are fused into one order (`FUSION`), of which the first `top_k` are kept; a concept
-that has the very text as a label is always among them. Deciding is left to `skillsim.linking`.
+over its labels. The views are fused into one order (`FUSION`), of which the first `top_k` are kept; concepts that have
+the very text as a label come before all others. Deciding is left to `skillsim.linking`.
 """
 
 import hashlib
@@ -22,43 +22,29 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sparse_dot_topn import sp_matmul_topn
 
 from skillsim.encoder import Vectors
+from skillsim.ngrams import NGRAM_SETTINGS, NGRAM_TOP_LABELS, Floats, NgramView
 from skillsim.schemas import CANDIDATE
 
 RETRIEVAL_VERSION = 1
 
 # Weights of the fused order, chosen on skill2vec_train's uniform and frequency strata (training/LOG.md).
 FUSION = {"cosine": 1.0, "preferred_cosine": 0.3, "ngram": 0.2, "occupations": 0.025}
-# 3- to 5-grams inside word boundaries; grams in over 2% of the labels cost 4 times the time and find no more.
-NGRAMS: dict[str, Any] = {
-    "analyzer": "char_wb",
-    "ngram_range": (3, 5),
-    "sublinear_tf": True,
-    "dtype": np.float32,
-}
-NGRAM_MAX_DF = 0.02
-NGRAM_TOP_LABELS = 64
-_NGRAM_SETTINGS = [sorted(NGRAMS.items()), NGRAM_MAX_DF]
 # Texts in one product: 256 x 100,000 labels x 4 bytes is a 100 MB block.
 _BLOCK = 256
 
 KINDS = ("preferred", "alternative", "hidden")
 
-Floats = npt.NDArray[np.float32]
-
 
 def retrieval_id(top_k: int) -> str:
     """Part of the key of `candidates`: changes with this module's version and settings."""
-    return f"r{RETRIEVAL_VERSION}-{_hash([_NGRAM_SETTINGS, FUSION, NGRAM_TOP_LABELS, top_k])}"
+    return f"r{RETRIEVAL_VERSION}-{_hash([NGRAM_SETTINGS, FUSION, NGRAM_TOP_LABELS, top_k])}"
 
 
 def index_id(taxonomy_id: str, model_id: str) -> str:
     """Content address of the label index of one taxonomy under one model."""
-    return f"index-{taxonomy_id}-{model_id}-{_hash([RETRIEVAL_VERSION, _NGRAM_SETTINGS])}"
+    return f"index-{taxonomy_id}-{model_id}-{_hash([RETRIEVAL_VERSION, NGRAM_SETTINGS])}"
 
 
 def _hash(settings: list[Any]) -> str:
@@ -77,12 +63,13 @@ class LabelIndex:
     """The label vectors and n-grams of one taxonomy, on disk, memory-mapped so that workers share them.
 
     `concepts`: concept_uri, preferred_label, group_uri, group_label, occupations; sorted by URI.
-    `labels`: concept (row of `concepts`), kind, label, text, text_key; sorted by concept, preferred first.
+    `labels`: concept (row of `concepts`), kind, label, text, text_key; sorted by concept, preferred first. Where the
+    preferred label has no vector it is not there, and the concept's `preferred_cosine` is 0.
     `matrix`: (labels, dimension) float32, unit rows.
     """
 
     def __init__(
-        self, concepts: pa.Table, labels: pa.Table, titles: pa.Table, matrix: Floats, ngrams: "NgramView"
+        self, concepts: pa.Table, labels: pa.Table, titles: pa.Table, matrix: Floats, ngrams: NgramView
     ) -> None:
         self.concepts = concepts
         self.labels = labels
@@ -92,6 +79,7 @@ class LabelIndex:
         self._concept_of_label = labels["concept"].to_numpy()
         self._starts = np.searchsorted(self._concept_of_label, np.arange(concepts.num_rows))
         self._ends = np.append(self._starts[1:], labels.num_rows)
+        self._has_preferred = pc.equal(labels["kind"], "preferred").to_numpy()[self._starts]
         self._occupations = concepts["occupations"].to_numpy()
         self._prior = FUSION["occupations"] * np.log1p(self._occupations).astype(np.float32)
 
@@ -173,8 +161,6 @@ class LabelIndex:
             for i in range(0, len(texts), _BLOCK)
         ]
         flat = pa.chunked_array(blocks, type=CANDIDATE).combine_chunks()
-        if isinstance(flat, pa.ChunkedArray):
-            flat = pa.concat_arrays(flat.chunks) if flat.num_chunks else pa.array([], type=CANDIDATE)
         offsets = pa.array(np.arange(0, len(texts) * top_k + 1, top_k, dtype=np.int32))
         return Candidates(
             pa.ListArray.from_arrays(offsets, flat),
@@ -188,7 +174,7 @@ class LabelIndex:
         query = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
         by_label = (query @ torch.from_numpy(self.matrix).T).numpy()
         cosine = np.maximum.reduceat(by_label, self._starts, axis=1)
-        preferred = by_label[:, self._starts]
+        preferred = np.where(self._has_preferred, by_label[:, self._starts], np.float32(0))
         ngram = self.ngrams.by_concept(texts, self._concept_of_label, self.concepts.num_rows)
         fused = (
             FUSION["cosine"] * cosine + FUSION["preferred_cosine"] * preferred + FUSION["ngram"] * ngram + self._prior
@@ -269,8 +255,7 @@ def _top_columns(scores: Floats, k: int) -> npt.NDArray[np.int64]:
 
 
 def _take(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> pa.Array:
-    taken = column.take(pa.array(rows))
-    return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+    return column.take(pa.array(rows)).combine_chunks()
 
 
 def _title_table(occupations: pa.Table) -> pa.Table:
@@ -281,46 +266,3 @@ def _title_table(occupations: pa.Table) -> pa.Table:
         for label in labels:
             titles.setdefault(text_key(clean(label).text), uri)
     return pa.table({"text_key": list(titles), "occupation_uri": list(titles.values())})
-
-
-class NgramView:
-    """TF-IDF over character n-grams of the labels; `transposed` is (grams, labels)."""
-
-    def __init__(self, vectorizer: TfidfVectorizer, transposed: sparse.csr_matrix) -> None:
-        self._vectorizer = vectorizer
-        self._transposed = transposed
-
-    @staticmethod
-    def fit(texts: Sequence[str]) -> "NgramView":
-        min_df = 2 if len(texts) > 1000 else 1
-        max_df = NGRAM_MAX_DF if len(texts) > 1000 else 1.0
-        vectorizer = TfidfVectorizer(**NGRAMS, min_df=min_df, max_df=max_df)
-        return NgramView(vectorizer, vectorizer.fit_transform(texts).T.tocsr())
-
-    def by_concept(self, texts: Sequence[str], concept_of_label: npt.NDArray[np.int32], concepts: int) -> Floats:
-        """(texts, concepts): the best cosine over a concept's labels, among the top labels of each text."""
-        hits = sp_matmul_topn(
-            self._vectorizer.transform(texts),
-            self._transposed,
-            top_n=NGRAM_TOP_LABELS,
-            threshold=0.05,
-            n_threads=1,
-        )
-        scores = np.zeros((len(texts), concepts), dtype=np.float32)
-        rows = np.repeat(np.arange(len(texts)), np.diff(hits.indptr))
-        np.maximum.at(scores, (rows, concept_of_label[hits.indices]), hits.data)
-        return scores
-
-    def save(self, folder: Path) -> None:
-        vocabulary = sorted(self._vectorizer.vocabulary_, key=self._vectorizer.vocabulary_.__getitem__)
-        pq.write_table(pa.table({"gram": vocabulary, "idf": self._vectorizer.idf_}), folder / "grams.parquet")
-        sparse.save_npz(folder / "ngrams.npz", self._transposed, compressed=False)
-
-    @staticmethod
-    def load(folder: Path) -> "NgramView":
-        grams = pq.read_table(folder / "grams.parquet")
-        vectorizer = TfidfVectorizer(
-            **NGRAMS, vocabulary={gram: row for row, gram in enumerate(grams["gram"].to_pylist())}
-        )
-        vectorizer.idf_ = grams["idf"].to_numpy()
-        return NgramView(vectorizer, sparse.load_npz(folder / "ngrams.npz"))

@@ -176,6 +176,7 @@ LINKS = Table(
         ("taxonomy_id", _STR),
         ("model_id", _STR),
         ("text_key", _STR),
+        ("retrieval_id", _STR),  # of the candidates decided on
         ("status", _STR),  # "matched", "ambiguous", "nil", "not_skill"
         ("reason", _STR),
         ("kind", _STR),  # "skill", "title", "junk", "multi"; null while no model tells them apart
@@ -209,6 +210,7 @@ NORMALISED_SKILLS = Table(
         ("position", _INT),
         ("raw", _STR),
         ("text", _STR),
+        ("text_key", _STR),  # joins links, whose `top` has the best three concepts
         ("proficiency", _STR),
         ("years", _F64),
         ("status", _STR),  # "rejected", "matched", "ambiguous", "nil", "not_skill"
@@ -237,7 +239,7 @@ RUNS = Table(
         ("finished_at", _TIME),
         ("outcome", _STR),  # "succeeded" or "failed"
         ("error", _STR),
-        ("fingerprint", _STR),  # hash of input, config, ids and versions
+        ("fingerprint", _STR),  # hash of config, ids and versions
         ("source", _STR),
         ("taxonomy_id", _STR),
         ("model_id", _STR),
@@ -259,7 +261,7 @@ RUNS = Table(
         ),
         ("statuses", pa.map_(_STR, pa.int64())),  # mentions by status, over the whole table
         ("table_versions", pa.map_(_STR, pa.int64())),  # Delta versions when the run ended
-        ("config", _STR),  # JSON
+        ("config", _STR),  # JSON, without spark.conf, which may hold secrets
         ("versions", pa.map_(_STR, _STR)),  # library -> version
     ),
     key=("run_id",),

@@ -35,7 +35,7 @@ __all__ = [
     "text_key",
 ]
 
-TEXT_RULES_VERSION: int = 1  # raise on any change of behaviour: records are cleaned again
+TEXT_RULES_VERSION: int = 2  # raise on any change of behaviour: records are cleaned again
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,10 @@ _TIGHT_AMPERSAND = re.compile(
     r"(?<![^\s(])([^\W\d]) ?& ?([^\W\d]{1,2})(?!\w)|(?<![^\s(])([^\W\d]{2}) ?& ?([^\W\d])(?!\w)"
 )
 _WORD_AMPERSAND = re.compile(r"\s+&\s+|(?<=\w\w\w)\s*&\s*(?=\w\w\w)")
+_SPACED_PLUS = re.compile(r"\b([cfgj]|notepad) ?\+ ?\+(?![\w+])")
 _SPACED_NAME = re.compile(r"\b(asp|vb|ado|odp|node) ?\. ?(net|js)\b")
-_SPACED_SIGN = re.compile(  # languages, and certifications with a plus
-    r"\b(?:([cfj]) (\+\+|#)|(a|security|network|server|linux|cloud|project|pentest|cysa) (\+))(?![\w+])"
+_SPACED_SIGN = re.compile(  # c #, and certifications with a plus
+    r"\b(?:([cfj]) (#)|(a|security|network|server|linux|cloud|project|pentest|cysa) (\+))(?![\w+])"
 )
 # Hyphens that a tokeniser took apart: "t - sql", "e - commerce"; but "c - programming" is none.
 _PREFIX = r"co|pre|non|anti|semi|self|sub|multi|micro|electro|cross|front|back|full|wi|jax"
@@ -96,10 +97,11 @@ _SPACED_HYPHEN = re.compile(
 _BRACKET_SPACE = re.compile(r"(?<=[(\[]) | (?=[)\],;])")
 _BEFORE = re.compile(
     r"(?:[\s!\"#$%&'*+,\-/:;<=>?\\^{|}~)\]]+|\.+(?!(?:net|htaccess)\b)|@+(?!\w)"
-    r"|(?:key |technical )?skills? ?:|and )+"
+    r"|(?:key |technical )?skills? ?:)+"
 )
 _AFTER = re.compile(
-    r"(?:[\s!\"$&'(*,\-./:;<=>?@\[\\^{|}~]|(?<![\w+#])[+#%]|(?<=[^\W\d]{3})#|(?<=[ ,;.])etc|(?<= )and)+$"
+    r"(?:[\s!\"$&'(,\-./:;<=>?@\[\\^{|}~]|(?<!(?<!\w)[ad])\*"  # a* and d* are algorithms
+    r"|(?<![\w+#])[+#%]|(?<=[^\W\d]{3})#|(?<=[ ,;.])etc|(?<= )and)+$"
 )
 
 
@@ -147,10 +149,13 @@ def _tidy(text: str) -> str:
     if "/" in text:
         text = _SLASH.sub("/", text)
     if "&" in text:
+        text = text[match.end() :] if (match := _BEFORE.match(text)) else text  # a first "&" is no "and"
         text = _TIGHT_AMPERSAND.sub(r"\1\3&\2\4", text)
         text = _WORD_AMPERSAND.sub(" and ", text)
     if " - " in text:
         text = _SPACED_HYPHEN.sub(r"\1-", text)
+    if "+" in text:
+        text = _SPACED_PLUS.sub(r"\1++", text)
     text = _SPACED_SIGN.sub(r"\1\2\3\4", _SPACED_NAME.sub(r"\1.\2", text))
     text = _BRACKET_SPACE.sub("", " ".join(text.split()))
     start = match.end() if (match := _BEFORE.match(text)) else 0
@@ -168,17 +173,26 @@ def _balance(text: str) -> str:
     if not any(char in text for char in "()[]"):
         return text
     chars, opened = list(text), []
+    partner: dict[int, int] = {}
+    kept = 0  # characters so far that stay and are no space
     for i, char in enumerate(text):
         if char in "([":
-            opened.append(i)
-        elif char in ")]" and opened and text[opened[-1]] == ("(" if char == ")" else "["):
-            first = opened.pop()
-            if not text[first + 1 : i].strip() or not (text[:first].strip() or text[i + 1 :].strip()):
-                chars[first] = chars[i] = " "
+            opened.append((i, kept))
+            chars[i] = " "  # until its partner is seen
         elif char in ")]":
             chars[i] = " "
-    for i in opened:
-        chars[i] = " "
+            if opened and text[opened[-1][0]] == ("(" if char == ")" else "["):
+                first, before = opened.pop()
+                if kept > before:
+                    chars[first], chars[i], partner[first] = text[first], char, i
+                    kept += 2
+        elif not char.isspace():
+            kept += 1
+    start, end = 0, len(chars) - 1
+    while start < end and (chars[start] == " " or chars[end] == " " or partner.get(start) == end):
+        if partner.get(start) == end:
+            chars[start] = chars[end] = " "
+        start, end = start + (chars[start] == " "), end - (chars[end] == " ")
     return "".join(chars)
 
 

@@ -41,6 +41,12 @@ class Piece:
 
 _Span = tuple[int, int]  # start and end in the field
 
+LONGEST_FIELD = 50_000
+"""Characters; a longer field is one piece, whatever it holds: it is a document, and must not stall a job."""
+
+_LONGEST_ABBREVIATION = 40  # in brackets: eight initials with signs between them are 24
+
+_LEADING_AND = re.compile(r"(?:(?:[Aa]nd|AND(?=[^a-z]+$))[\s_]+)+(?=\S)")  # not that of "AND gate"
 _AMP = r"&(?:amp ?;)*"
 _SPACE = r"[ _\u00a0]"
 _AMPERSAND = re.compile(r"&(?:amp ?;)+", re.IGNORECASE)
@@ -68,8 +74,8 @@ _PROTECTED = "|".join(
         r"(?:https?://|www\.)[^\s,;|]+",
         r"(?<!\d)(?:\d{1,3}(?:,\d{3})+|\d+(?:[.,]\d{1,2})+)(?!\d)",  # 1,000 and 3.5 and "7,8"
         # one letter or a number beside a slash: i/o, pro/e, OS/390, 802.11a/b/g; but C and R are languages
-        r"(?<![\w/])[abd-qs-z]/\w+(?![\w/+#])|(?<![\w/])\w{1,4}/[abd-qs-z](?![\w/+#])|\w+ ?/ ?\d+(?!\w)"
-        r"|\d+[a-z]?(?:/[a-z]{1,2})+(?!\w)",
+        r"(?<![\w/])[abd-qs-z]/\w+(?![\w/+#])|(?<![\w/])\w{1,4}/[abd-qs-z](?![\w/+#])|(?<!\w)\w++ ?/ ?\d++(?!\w)"
+        r"|(?<!\d)\d+[a-z]?(?:/[a-z]{1,2})+(?!\w)",
         r",\s*(?:inc|ltd|llc|llp|plc|gmbh)\b\.?",
         rf"(?<!\w)(?:\w{_AMP}\w{{1,2}}|\w\w{_AMP}\w)(?!\w)",
     )
@@ -92,18 +98,23 @@ def _scanner(separators: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[s
 
 
 def split_field(field: str, separators: Sequence[str]) -> list[Piece]:
-    """The pieces of a field, in order; between them stand separators and white space only.
+    """The pieces of a field, in order; between them stand separators, their "and" and white space only.
 
     Separators are literal strings, those of letters whole words between spaces in any case; LIST_RULE stands
     for a rule. Nothing is cut inside a protected name (data/text_rules.toml), an entity, a number, a URL or
     brackets: "Microsoft Office (Word, Excel)" stays one, for its parts alone would lose what they belong to.
+    An "and" right behind a separator belongs to it ("Word; and Excel").
     """
     probe, tokens = _scanner(tuple(separators))
     cuts: list[_Span] = []
-    if probe.search(field):
+    if separators and len(field) <= LONGEST_FIELD and probe.search(field):
         hard, soft = _scan(field, tokens, frozenset(separators) - {""})
         cuts = sorted(hard + _list_cuts(field, hard, soft)) if soft and hard else hard
-    return [Piece(start, end, field[start:end]) for start, end in _between(field, 0, len(field), cuts)]
+    spans = _between(field, 0, len(field), cuts)
+    for place, (start, end) in enumerate(spans):
+        if cuts and cuts[0][1] <= start and (word := _LEADING_AND.match(field, start, end)):
+            spans[place] = (word.end(), end)
+    return [Piece(start, end, field[start:end]) for start, end in spans]
 
 
 def _between(field: str, start: int, end: int, cuts: Sequence[_Span]) -> list[_Span]:
@@ -140,6 +151,7 @@ def _scan(field: str, tokens: re.Pattern[str], separators: frozenset[str]) -> tu
 def _decoded(match: re.Match[str]) -> tuple[str, int]:
     """The sign an entity stands for, and its end; of what only looks like one ("R&DE;"), the ampersand."""
     sign = match[0]
+    sign = _AMPERSAND.sub("&", sign)
     while (decoded := unescape(sign)) != sign:
         sign = decoded
     if len(sign) > 1 and sign.startswith("&"):
@@ -171,10 +183,13 @@ def _bracket_spans(field: str) -> list[_Span]:
 
 def _abbreviated_from(field: str, first: int, last: int) -> int:
     """Where the words begin whose initials are bracketed: "Mechanical, Electrical, and Plumbing (MEP)"."""
+    if last - first > _LONGEST_ABBREVIATION:
+        return first
     initials = [char for char in field[first + 1 : last].removesuffix("s") if char not in " &/-."]
     if not 2 <= len(initials) <= 8 or not all(map(str.isupper, initials)):
         return first
-    start = max(first - 120, *(field.rfind(end, 0, first) + 1 for end in "\r\n\t;|"))
+    start = max(0, first - 120)
+    start = max(start, *(field.rfind(end, start, first) + 1 for end in "\r\n\t;|"))
     for word in reversed(list(re.finditer(r"[^\W_]+", field[start:first]))):
         if word[0][0].upper() == initials[-1]:
             initials.pop()

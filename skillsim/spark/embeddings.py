@@ -25,15 +25,25 @@ def missing_embeddings(texts: DataFrame, embeddings: DataFrame) -> DataFrame:
 
     `embeddings`: those of the model. A device's failure is tried again `MAX_ATTEMPTS` times, a bad text is not.
     """
-    settled = (
-        (F.col("status") == "embedded") | (F.col("attempts") >= MAX_ATTEMPTS) | F.col("reason").startswith("text:")
-    )
-    past = embeddings.select("text_key", "attempts", settled.alias("settled"))
+    past = embeddings.select("text_key", "attempts", (~_retryable()).alias("settled"))
     return (
         texts.join(past, on="text_key", how="left")
         .where(~F.coalesce(F.col("settled"), F.lit(False)))
         .select("text_key", "text", F.coalesce(F.col("attempts"), F.lit(0)).alias("attempts"))
     )
+
+
+def retryable(embeddings: DataFrame, texts: DataFrame | None = None) -> int:
+    """How many of a model's texts, or of these, a device failed on fewer than `MAX_ATTEMPTS` times."""
+    failed = embeddings.where(_retryable())
+    if texts is not None:
+        failed = failed.join(texts.select("text_key"), on="text_key", how="left_semi")
+    return failed.count()
+
+
+def _retryable() -> Column:
+    failed = (F.col("status") == "failed") & (F.col("attempts") < MAX_ATTEMPTS)
+    return failed & ~F.coalesce(F.col("reason"), F.lit("")).startswith("text:")
 
 
 def embed(texts: DataFrame, config: EncoderConfig, model_id: str) -> DataFrame:
@@ -80,7 +90,7 @@ def embed_udf(model: str = "builtin", **settings: object) -> Callable[..., Colum
     model_id = resolve_model(config.model, config.precision, config.prompt, config.max_length).model_id
 
     @pandas_udf("array<float>")  # type: ignore[call-overload]
-    def udf(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+    def embed(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         encoder = worker.encoder(config, model_id)
         for raws in batches:
             texts = [parse_mention(raw).text if isinstance(raw, str) else None for raw in raws]
@@ -92,4 +102,4 @@ def embed_udf(model: str = "builtin", **settings: object) -> Callable[..., Colum
                     vectors[row] = encoded.vectors[place].astype("float32")
             yield pd.Series(vectors, dtype=object)
 
-    return udf
+    return embed.asNondeterministic()  # else a filter on it runs the model twice

@@ -53,10 +53,20 @@ def java_version(home: Path) -> int | None:
     return int(old[1]) if old and int(old[1]) < OLDEST else None
 
 
+def is_on_path(home: Path) -> bool:
+    """Whether `java` on the PATH is this one: then spark-submit finds it without JAVA_HOME."""
+    return home == _home_on_path()
+
+
+def _home_on_path() -> Path | None:
+    program = shutil.which("java")
+    return Path(program).resolve().parent.parent if program else None
+
+
 def _installed() -> Iterator[Path]:
-    on_path = shutil.which("java")
+    on_path = _home_on_path()
     if on_path:
-        yield Path(on_path).resolve().parent.parent
+        yield on_path
     for folder in ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines"):
         for home in sorted(Path(folder).glob("*")):
             yield home / "Contents" / "Home" if (home / "Contents").is_dir() else home

@@ -1,6 +1,8 @@
 """Candidates to links, and links to normalised skills."""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache, reduce
+from operator import and_
 
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +17,9 @@ from skillsim.normaliser import RESULT, Normaliser
 from skillsim.schemas import LINKS, NORMALISED_SKILLS
 from skillsim.spark import worker
 
-_ARROW = pa.schema([f for f in LINKS.schema if f.name not in ("taxonomy_id", "model_id", "run_id")])
+# Raised whenever `normalise` would give other rows for the same mentions and links.
+NORMALISE_VERSION = 1
+_ARROW = pa.schema([f for f in LINKS.schema if f.name not in ("taxonomy_id", "model_id", "retrieval_id", "run_id")])
 
 
 def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) -> DataFrame:
@@ -31,9 +35,10 @@ def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) ->
     )
 
 
-def undecided(decidable_texts: DataFrame, links: DataFrame, decider: PlainDecider) -> DataFrame:
-    """Keys that this decider has not decided yet, or decided before their vector was there."""
-    current = links.where((F.col("decider_id") == decider.decider_id) & (F.col("lexicon_id") == NO_LEXICON))
+def undecided(decidable_texts: DataFrame, links: DataFrame, retrieval_id: str, decider: PlainDecider) -> DataFrame:
+    """Keys not decided yet by this decider on these candidates, or decided before their vector was there."""
+    ids = {"retrieval_id": retrieval_id, "decider_id": decider.decider_id, "lexicon_id": NO_LEXICON}
+    current = links.where(reduce(and_, (F.col(name) == value for name, value in ids.items())))
     outdated = F.col("reason").startswith("not embedded")
     done = current.select("text_key", outdated.alias("outdated"))
     return (
@@ -44,7 +49,7 @@ def undecided(decidable_texts: DataFrame, links: DataFrame, decider: PlainDecide
 
 
 def decide_links(decidable_texts: DataFrame, decider: PlainDecider, index_folder: str) -> DataFrame:
-    """LINKS' columns but taxonomy_id, model_id and run_id."""
+    """LINKS' columns but those of the run: taxonomy_id, model_id, retrieval_id, run_id."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         names = ConceptNames.from_table(worker.label_index(index_folder).concepts)
@@ -74,24 +79,18 @@ def link_udf(taxonomy: str, model: str = "builtin", config: Config | None = None
     `taxonomy`: the bundle's path, readable on every executor; its label index is built once a host, in the user's
     cache. The links are the job's own.
     """
-    settings = config or Config()
+    settings = (config or Config()).model_dump_json()
 
     @pandas_udf(from_arrow_schema(RESULT))  # type: ignore[call-overload]
-    def udf(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
+    def link(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         normaliser = _normaliser(taxonomy, model, settings)
         for raws in batches:
-            linked = normaliser.link_table([raw if isinstance(raw, str) else "" for raw in raws])
-            yield linked.to_pandas()
+            yield normaliser.link(raws.tolist())
 
-    return udf
-
-
-def _normaliser(taxonomy: str, model: str, config: Config) -> Normaliser:
-    key = (taxonomy, model, config.model_dump_json())
-    if key not in _NORMALISERS:
-        worker.use_task_threads()
-        _NORMALISERS[key] = Normaliser.from_esco(taxonomy, model=model, config=config)
-    return _NORMALISERS[key]
+    return link.asNondeterministic()  # else a filter on it runs the model twice
 
 
-_NORMALISERS: dict[tuple[str, str, str], Normaliser] = {}
+@lru_cache(maxsize=2)
+def _normaliser(taxonomy: str, model: str, settings: str) -> Normaliser:
+    worker.use_task_threads()
+    return Normaliser.from_esco(taxonomy, model=model, config=Config.model_validate_json(settings))

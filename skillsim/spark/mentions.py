@@ -7,8 +7,10 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from skillsim.config import InputConfig
+from skillsim.schemas import MENTIONS
 from skillsim.text import parse_field, parse_mention
 
 log = logging.getLogger(__name__)
@@ -16,24 +18,7 @@ log = logging.getLogger(__name__)
 # Half of the mentions longer than this: sentences, not skill fields.
 FREE_TEXT_WORDS = 8
 
-_PIECES = (
-    "record_id string, position int, raw string, text string, text_key string, proficiency string, years double, "
-    "status string, reason string, record_hash string"
-)
-_ARROW_PIECES = pa.schema(
-    [
-        ("record_id", pa.string()),
-        ("position", pa.int32()),
-        ("raw", pa.string()),
-        ("text", pa.string()),
-        ("text_key", pa.string()),
-        ("proficiency", pa.string()),
-        ("years", pa.float64()),
-        ("status", pa.string()),
-        ("reason", pa.string()),
-        ("record_hash", pa.string()),
-    ]
-)
+_ARROW = pa.schema([f for f in MENTIONS.schema if f.name not in ("source", "run_id", "ingested_at")])
 
 
 def new_or_changed(records: DataFrame, mentions: DataFrame, source: str) -> DataFrame:
@@ -61,7 +46,7 @@ def split_records(records: DataFrame, config: InputConfig) -> DataFrame:
         for batch in batches:
             yield split_batch(batch, separators, max_length)
 
-    return records.select("record_id", "cells", "problem", "record_hash").mapInArrow(split, _PIECES)
+    return records.select("record_id", "cells", "problem", "record_hash").mapInArrow(split, from_arrow_schema(_ARROW))
 
 
 def split_batch(batch: pa.RecordBatch, separators: tuple[str, ...], max_length: int) -> pa.RecordBatch:
@@ -95,9 +80,9 @@ def split_batch(batch: pa.RecordBatch, separators: tuple[str, ...], max_length: 
         if position == 0:
             only_separators = next((cell for cell in cells or () if cell), "")
             rows.append((record_id, 0, only_separators, None, None, None, None, "rejected", "empty", record_hash))
-    columns_out: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in _ARROW_PIECES]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns_out, _ARROW_PIECES, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW_PIECES)
+    columns_out: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in _ARROW]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns_out, _ARROW, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
 
 
 def warn_of_free_text(mentions: DataFrame) -> None:

@@ -5,20 +5,17 @@ Each stage does only what is not done yet: first run, rerun, recovery and daily 
 
 import logging
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from skillsim.config import Config
-from skillsim.errors import BalanceError, ConfigError
-from skillsim.esco import Bundle, find_bundle
-from skillsim.linking import NO_LEXICON, PlainDecider
-from skillsim.model_files import resolve_model
+from skillsim.errors import BalanceError, ConfigError, PlatformError
 from skillsim.report import write_report
-from skillsim.retrieval import index_id, retrieval_id
+from skillsim.retrieval import index_id
 from skillsim.schemas import (
     CANDIDATES,
     CONCEPTS,
@@ -32,48 +29,21 @@ from skillsim.schemas import (
     TEXTS,
     Table,
 )
-from skillsim.spark.embeddings import embed, missing_embeddings
-from skillsim.spark.linking import decidable, decide_links, normalise, undecided
+from skillsim.spark.embeddings import embed, missing_embeddings, retryable
+from skillsim.spark.linking import NORMALISE_VERSION, decidable, decide_links, normalise, undecided
 from skillsim.spark.mentions import leftover_positions, new_or_changed, split_records, warn_of_free_text
+from skillsim.spark.paths import is_uri
+from skillsim.spark.plan import Plan
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
 from skillsim.spark.report import collect_report
 from skillsim.spark.retrieval import build_label_index, missing_candidates, retrieve
-from skillsim.spark.runs import RunIds, Summary, finished_like_this, record_run, table_versions
+from skillsim.spark.runs import Summary, finished_like_this, record_run, table_versions
 from skillsim.spark.slices import run_in_slices
 from skillsim.spark.tables import Tables
 from skillsim.spark.taxonomy import store_taxonomy, taxonomy_rows
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is made of, resolved and checked without Spark."""
-
-    config: Config
-    bundle: Bundle
-    decider: PlainDecider
-    ids: RunIds
-
-
-def plan_run(config: Config) -> Plan:
-    """Find bundle and model and derive their ids. Raises the errors of both, and ConfigError for what is not set."""
-    if not config.taxonomy.path:
-        raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
-    encoder, linking = config.encoder, config.linking
-    model = resolve_model(encoder.model, encoder.precision, encoder.prompt, encoder.max_length)
-    bundle = find_bundle(config.taxonomy.path, config.taxonomy.language, config.taxonomy.version)
-    decider = PlainDecider(linking.threshold, linking.nil_threshold)
-    ids = RunIds(
-        config.input.source,
-        bundle.taxonomy_id,
-        model.model_id,
-        retrieval_id(config.retrieval.top_k),
-        decider.decider_id,
-        NO_LEXICON,
-    )
-    return Plan(config, bundle, decider, ids)
 
 
 class Pipeline:
@@ -91,6 +61,10 @@ class Pipeline:
                 f"--output {self._tables.root} is not a local folder: set output.artifacts_path to a folder that "
                 "driver and executors share (a volume or a mount), for the label index."
             )
+        if is_uri(plan.config.output.artifacts_path or ""):
+            raise ConfigError(
+                f"output.artifacts_path {plan.config.output.artifacts_path} is a URI: give a mounted folder instead."
+            )
         self._progress = Progress()
         self._one_model = {"model_id": plan.ids.model_id}
         self._one_link = {"taxonomy_id": plan.ids.taxonomy_id, "model_id": plan.ids.model_id}
@@ -98,21 +72,24 @@ class Pipeline:
     def run(self) -> Summary:
         """All stages, the balance, the report and the run's row; a failure is recorded too, and raised."""
         log.info("run %s into %s", self._run_id, self._tables.root)
+        earlier: dict[str, Any] | None = None
         try:
             new_records = self._split_records()
             versions = table_versions(self._tables)
-            earlier = None if new_records else finished_like_this(self._tables, self._ids, versions)
+            if not new_records and self._report_stands() and not retryable(self._embeddings()):
+                earlier = finished_like_this(self._tables, self._ids, self._config.report, versions)
             if earlier:
                 log.info("nothing changed since run %s: its tables and report stand", earlier["run_id"])
                 statuses = earlier["statuses"]
             else:
                 statuses = self._remake()
                 versions = table_versions(self._tables)
-            self._tables.clear_staging()
             self._record(statuses, versions)
         except BaseException as error:
-            self._record({}, {}, f"{type(error).__name__}: {error}"[:2000])
+            self._record_failure(error)
             raise
+        finally:
+            self._tables.clear_staging()
         stages = tuple(asdict(stage) for stage in self._progress.stages)
         unchanged_since = earlier["run_id"] if earlier else None
         return Summary(self._run_id, self._tables.root, self._ids, stages, statuses, unchanged_since)
@@ -144,6 +121,9 @@ class Pipeline:
                 return 0
             tasks = max(2, changed // self._config.spark.rows_per_task)
             split = self._tables.stage("mentions", split_records(fresh.repartition(tasks), self._config.input))
+            came_out = split.where(F.col("position") == 0).count()
+            if came_out != changed:
+                raise BalanceError(f"mentions: {changed} records went in, {came_out} came out.")
             constants = {
                 "source": F.lit(source),
                 "run_id": F.lit(self._run_id),
@@ -153,8 +133,6 @@ class Pipeline:
             self._tables.upsert(MENTIONS, split.withColumns(constants), gone=gone)
             warn_of_free_text(split)
             stage.rows_out = split.count()
-            if split.where(F.col("position") == 0).count() != changed:
-                raise BalanceError(f"mentions: {changed} records went in, another number came out.")
         return changed
 
     def _store_taxonomy(self) -> None:
@@ -191,6 +169,12 @@ class Pipeline:
         with self._progress.stage("label index") as stage:
             labels = self._taxonomy(LABELS)
             stage.rows_in = stage.rows_out = labels.count()
+            lacking = retryable(self._embeddings(), labels)
+            if lacking:
+                raise PlatformError(
+                    f"{lacking} labels of the taxonomy have no vector, as the device failed: run again, with a smaller "
+                    "encoder.batch_tokens if its memory is short."
+                )
             tables = (
                 self._taxonomy(CONCEPTS),
                 labels,
@@ -213,11 +197,11 @@ class Pipeline:
         """All texts again, in one commit, when any of them is undecided."""
         with self._progress.stage("links") as stage:
             texts = decidable(self._tables.read(TEXTS), self._embeddings(), self._candidates())
-            stage.rows_in = undecided(texts, self._links(), self._decider).count()
+            stage.rows_in = undecided(texts, self._links(), self._ids.retrieval_id, self._decider).count()
             if not stage.rows_in:
                 return
             links = decide_links(texts, self._decider, str(self._index_folder()))
-            constants = {**self._one_link, "run_id": self._run_id}
+            constants = {**self._one_link, "retrieval_id": self._ids.retrieval_id, "run_id": self._run_id}
             links = links.withColumns({name: F.lit(value) for name, value in constants.items()})
             self._tables.replace(LINKS, links, self._one_link)
             stage.rows_out = self._links().count()
@@ -225,7 +209,7 @@ class Pipeline:
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
             versions = {table.name: self._tables.version(table) for table in (MENTIONS, LINKS)}
-            built_from: dict[str, int | str] = {**versions, **self._one_link}
+            built_from: dict[str, int | str] = {**versions, **self._one_link, "rules": NORMALISE_VERSION}
             if self._tables.built_from(NORMALISED_SKILLS) == built_from:
                 return
             mentions = self._tables.read(MENTIONS)
@@ -272,6 +256,16 @@ class Pipeline:
             stage.rows_in = stage.rows_out = data.mentions
             write_report(data, Path(self._tables.root) / "report.html")
 
+    def _report_stands(self) -> bool:
+        return not self._tables.is_local or (Path(self._tables.root) / "report.html").is_file()
+
+    def _record_failure(self, error: BaseException) -> None:
+        """Never in the way of the error itself."""
+        try:
+            self._record({}, {}, f"{type(error).__name__}: {error}"[:2000])
+        except Exception as problem:
+            log.warning("the failed run is not in the table runs: %s", problem)
+
     def _record(self, statuses: dict[str, int], versions: dict[str, int], error: str | None = None) -> None:
         record_run(
             self._spark,
@@ -288,7 +282,7 @@ class Pipeline:
 
     def _index_folder(self) -> Path:
         base = self._config.output.artifacts_path or f"{self._tables.root}/artifacts"
-        return Path(base) / index_id(self._ids.taxonomy_id, self._ids.model_id)
+        return Path(base).expanduser().resolve() / index_id(self._ids.taxonomy_id, self._ids.model_id)
 
     def _taxonomy(self, table: Table) -> DataFrame:
         return taxonomy_rows(self._tables, table, self._ids.taxonomy_id)

@@ -43,12 +43,11 @@ def collect_report(
     )
     unlinked = (
         normalised.where(F.col("status").isin("ambiguous", "nil"))
-        .groupBy("text", "status")
+        .groupBy("text_key", "text", "status")
         .agg(*counted)
         .where(F.col("records") >= min_records)
         .orderBy(F.desc("mentions"), "text")
         .limit(top)
-        .withColumn("text_key", F.substring(F.sha2("text", 256), 1, 32))
         .join(nearest, on="text_key", how="left")
         .orderBy(F.desc("mentions"), "text")
         .collect()

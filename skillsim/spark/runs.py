@@ -6,13 +6,13 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from skillsim.config import Config
+from skillsim.config import Config, ReportConfig
 from skillsim.schemas import CANDIDATES, EMBEDDINGS, LINKS, MENTIONS, NORMALISED_SKILLS, RUNS, TEXTS
 from skillsim.spark.progress import Stage
 from skillsim.spark.tables import Tables, spark_schema
@@ -50,13 +50,15 @@ def table_versions(tables: Tables) -> dict[str, int]:
     return {table.name: tables.version(table) for table in _DECISIVE}
 
 
-def finished_like_this(tables: Tables, ids: RunIds, versions: dict[str, int]) -> dict[str, Any] | None:
-    """The last successful run (run_id, statuses) when its ids are these and no table has moved since."""
+def finished_like_this(
+    tables: Tables, ids: RunIds, report: ReportConfig, versions: dict[str, int]
+) -> dict[str, Any] | None:
+    """The last successful run (run_id, statuses) when its ids and report are these and no table has moved since."""
     last = (
         tables.read(RUNS)
         .where(F.col("outcome") == "succeeded")
         .orderBy(F.desc("finished_at"))
-        .select("run_id", "statuses", "table_versions", *asdict(ids))
+        .select("run_id", "statuses", "table_versions", "config", *asdict(ids))
         .limit(1)
         .collect()
     )
@@ -64,7 +66,17 @@ def finished_like_this(tables: Tables, ids: RunIds, versions: dict[str, int]) ->
         return None
     if any(last[0][name] != value for name, value in asdict(ids).items() if name != "source"):
         return None
+    if json.loads(last[0]["config"])["report"] != report.model_dump():
+        return None
     return {"run_id": last[0]["run_id"], "statuses": last[0]["statuses"]}
+
+
+def _version_of(library: str) -> str:
+    """As installed by pip; a cluster may bring Spark and Delta otherwise."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not a pip package"
 
 
 def record_run(
@@ -80,8 +92,8 @@ def record_run(
     error: str | None = None,
 ) -> None:
     """Append the run's row. Its fingerprint covers configuration, ids and library versions."""
-    settings = config.model_dump_json()
-    libraries = {name: version(name) for name in _VERSIONED} | {"python": platform.python_version()}
+    settings = config.model_dump_json(exclude={"spark": {"conf"}})
+    libraries = {name: _version_of(name) for name in _VERSIONED} | {"python": platform.python_version()}
     identity = json.dumps([settings, asdict(ids), libraries], sort_keys=True)
     row = {
         "run_id": run_id,

@@ -1,26 +1,32 @@
-"""The Spark session: the one that exists, or a local one with Delta.
+"""The Spark session: the one that exists, or a new one with Delta.
 
 On Databricks, in a notebook or under Spark Connect the existing session is used untouched. Otherwise one is
 built here: under spark-submit on the JVM that runs already, else on a local one.
 """
 
+import logging
 import os
 import platform
 import re
+import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyspark
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from skillsim import errors
 from skillsim.config import SparkConfig
 from skillsim.errors import PlatformError
-from skillsim.spark.java import ensure_java
+from skillsim.spark.java import ensure_java, is_on_path
+
+log = logging.getLogger(__name__)
 
 EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
@@ -33,8 +39,11 @@ _LOCAL = {
     "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.driver.memory": "3g",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
+}
+# The driver's JVM must know these when it starts: spark-submit takes them from spark-defaults.conf.
+_LOCAL_JVM = {
+    "spark.driver.memory": "3g",
     # Jobs of minutes: the optimising compiler takes more from two cores than it gives back (a MERGE on a small table
     # takes half as long without it); its smaller default code cache would fill up and be swept all the time.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
@@ -52,32 +61,50 @@ def get_session(config: SparkConfig, app_name: str = "skillsim") -> SparkSession
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    builder = SparkSession.builder.appName(app_name)
-    settings = {"spark.sql.extensions": EXTENSION, "spark.sql.catalog.spark_catalog": CATALOG, **config.conf}
-    if not submitted:
-        ensure_java()
-        settings = {**_LOCAL, **settings}
-        builder = builder.master(config.master or "local[*]")
-        if not staged_jars():
-            from delta import configure_spark_with_delta_pip
-
-            builder = configure_spark_with_delta_pip(builder)
-    elif config.master is None:
-        # spark-submit decides the rest; only what makes Delta quick on one machine is added, as a default.
-        settings = {
-            "spark.databricks.delta.snapshotPartitions": "2",
-            "spark.sql.shuffle.partitions": "4",
-            **settings,
-        }
-    for key, value in settings.items():
-        builder = builder.config(key, value)
+    builder = SparkSession.builder if submitted else SparkSession.builder.appName(app_name)
     try:
+        if submitted:
+            SparkContext._ensure_initialized()
+            settings = settings_to_add(config.conf, dict(SparkConf().getAll()))
+        else:
+            ensure_java()
+            given = {"spark.master": config.master or "local[*]"}
+            local = is_local(given["spark.master"])
+            settings = given | (_LOCAL_JVM if local else {}) | settings_to_add(config.conf, given)
+            if not (local and staged_jars(_spark_to_start())):
+                from delta import configure_spark_with_delta_pip
+
+                builder = configure_spark_with_delta_pip(builder)
+        for key, value in settings.items():
+            builder = builder.config(key, value)
         session = builder.getOrCreate()
-        session.sparkContext.setLogLevel("ERROR")
+    except PlatformError:
+        raise
     except Exception as error:
         raise PlatformError(_startup_problem(error)) from error
     _check_delta(session, submitted)
     return session
+
+
+def is_local(master: str) -> bool:
+    return re.fullmatch(r"local(\[.*\])?", master) is not None
+
+
+def settings_to_add(wanted: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """`wanted` and what Delta and a laptop need, less what is given; only Delta's extension joins a given list.
+
+    Spark itself would have it the other way round: a setting made here beats spark-submit's --conf.
+    """
+    for key in wanted.keys() & given.keys():
+        if wanted[key] != given[key]:
+            log.warning("%s is %s as submitted, not %s as spark.conf says", key, given[key], wanted[key])
+    laptop = _LOCAL if is_local(given.get("spark.master", "local")) else {}
+    settings = {**laptop, "spark.sql.catalog.spark_catalog": CATALOG, **wanted}
+    settings = {key: value for key, value in settings.items() if key not in given}
+    extensions = given.get("spark.sql.extensions", wanted.get("spark.sql.extensions", ""))
+    if EXTENSION not in extensions:
+        settings["spark.sql.extensions"] = f"{extensions},{EXTENSION}".lstrip(",")
+    return settings
 
 
 def _startup_problem(error: Exception) -> str:
@@ -101,7 +128,7 @@ _NO_DELTA = (
 def _check_delta(session: SparkSession, submitted: bool) -> None:
     try:
         session.sparkContext._jvm.java.lang.Class.forName(  # type: ignore[union-attr]
-            "io.delta.sql.DeltaSparkSessionExtension",
+            EXTENSION,
             True,
             session.sparkContext._jvm.java.lang.Thread.currentThread().getContextClassLoader(),  # type: ignore[union-attr]
         )
@@ -136,32 +163,57 @@ def explained() -> Iterator[None]:
         raise
 
 
-def staged_jars() -> list[Path]:
+def staged_jars(spark_home: Path) -> list[Path]:
     """Delta's jars beside Spark's own, put there by `prepare_environment`."""
-    return sorted((_spark_home() / "jars").glob("io.delta_*.jar"))
+    return sorted((spark_home / "jars").glob("io.delta_*.jar"))
 
 
-def _spark_home() -> Path:
-    import pyspark
+def _spark_to_start() -> Path:
+    return Path(os.environ.get("SPARK_HOME") or _own_spark())
 
-    return Path(os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent)
+
+def _own_spark() -> Path:
+    """The Spark of this Python environment, whatever SPARK_HOME names: only this one is ever changed."""
+    return Path(pyspark.__file__).parent
 
 
 def prepare_environment() -> list[Path]:
     """Make this environment's own Spark ready for Delta, so that spark-submit works bare and without a network.
 
-    Copies Delta's jars beside Spark's (only what Spark does not have itself: its own Hadoop, Parquet and Jackson stay
-    alone on the class path) and writes `_LOCAL` as its spark-defaults.conf. Returns the jars.
+    Copies Delta's jars beside Spark's, and writes what the driver's JVM must know before it starts: its memory and
+    options, and where Java is when spark-submit would not find it. Returns the jars.
     """
-    defaults = _spark_home() / "conf" / "spark-defaults.conf"
-    if not defaults.exists():
-        defaults.parent.mkdir(exist_ok=True)
-        defaults.write_text("".join(f"{key} {value}\n" for key, value in _LOCAL.items()), encoding="utf-8")
-    if staged_jars():
-        return staged_jars()
+    home = _own_spark()
+    _write_own(home / "conf" / "spark-defaults.conf", (f"{key} {value}" for key, value in _LOCAL_JVM.items()))
+    declared = os.environ.get("JAVA_HOME")
+    java = Path(ensure_java())
+    if not declared and not is_on_path(java):
+        quoted = shlex.quote(str(java))
+        _write_own(home / "conf" / "spark-env.sh", [f'[ -n "$JAVA_HOME" ] || [ ! -d {quoted} ] || JAVA_HOME={quoted}'])
+    if not staged_jars(home):
+        _stage_jars(home)
+    return staged_jars(home)
+
+
+_HEADER = "# Written by `python -m skillsim.spark.session`, over and over; to keep a change of yours, drop this line."
+
+
+def _write_own(path: Path, lines: Iterable[str]) -> None:
+    """Write or refresh a file of ours; one without our header is somebody's own."""
+    text = "\n".join([_HEADER, *lines, ""])
+    found = path.read_text(encoding="utf-8") if path.exists() else None
+    if found is not None and not found.startswith(_HEADER):
+        log.warning("%s was written by somebody else: left alone (delete it to get ours)", path)
+    elif found != text:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _stage_jars(home: Path) -> None:
+    """Fetch Delta's jars; copy what Spark lacks: its own Hadoop, Parquet and Jackson stay alone on the class path."""
     from delta import configure_spark_with_delta_pip
 
-    ensure_java()
+    os.environ["SPARK_HOME"] = str(home)
     with tempfile.TemporaryDirectory() as ivy:
         builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
         try:
@@ -171,8 +223,7 @@ def prepare_environment() -> list[Path]:
         session.stop()
         for group in ("io.delta", "io.unitycatalog"):
             for jar in Path(ivy, "jars").glob(f"{group}_*.jar"):
-                shutil.copy2(jar, _spark_home() / "jars" / jar.name)
-    return staged_jars()
+                shutil.copy2(jar, home / "jars" / jar.name)
 
 
 if __name__ == "__main__":

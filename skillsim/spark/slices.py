@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from skillsim.config import SparkConfig
+from skillsim.errors import BalanceError
 from skillsim.schemas import Table
 from skillsim.spark.progress import Meter, Stage
 from skillsim.spark.tables import Scope, Tables
@@ -43,3 +44,5 @@ def run_in_slices(
         made = done.count()
         account.rows_out += made
         meter.add(made)
+    if account.rows_out != rows:
+        raise BalanceError(f"{table.name}: {rows} texts went in, {account.rows_out} came out.")

@@ -13,17 +13,21 @@ from operator import and_
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from skillsim.errors import TablesError
 from skillsim.schemas import SCHEMA_VERSION, TABLES, Table
+from skillsim.spark.paths import is_uri, spark_path
 
-_OURS = {"tables", "artifacts", "staging", "report.html"}
+_KNOWN_ENTRIES = {"tables", "artifacts", "staging", "report.html"}
 _CATALOG_SCHEMA = re.compile(r"^[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*$")
 _VERSION_PROPERTY = "skillsim.schemaVersion"
+_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+# Commits that leave every row as it was.
+_MAINTENANCE = {"OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES"}
 
 Scope = Mapping[str, str]  # column -> the one value this write is about
 
@@ -41,23 +45,25 @@ class Tables:
             raise TablesError("no output: give --output a folder, a URI or catalog.schema (or set output.root).")
         self._spark = spark
         self._is_schema = bool(_CATALOG_SCHEMA.match(root)) and not Path(root).exists()
-        self.is_local = not self._is_schema and "://" not in root
+        self.is_local = not self._is_schema and not is_uri(root)
         self.root = str(Path(root).expanduser().resolve()) if self.is_local else root.rstrip("/")
+        self._base = self.root if self._is_schema else spark_path(self.root, escape_globs=False)
+        self._staged: dict[str, StructType] = {}
         self._known: set[str] = set()
-        self._staged: set[str] = set()
         self._check_namespace()
 
     def _check_namespace(self) -> None:
         if self._is_schema:
-            if not self._spark.catalog.databaseExists(self.root):
+            if not self._spark.catalog.databaseExists(_quoted(self.root.split("."))):
                 raise TablesError(
-                    f"--output {self.root}: no such schema. Create it (CREATE SCHEMA {self.root}) or give a folder."
+                    f"--output {self.root}: no such schema. Create it (CREATE SCHEMA {self.root}), or write a folder "
+                    f"as ./{self.root}."
                 )
         elif self.is_local:
             folder = Path(self.root)
             if folder.exists() and not folder.is_dir():
                 raise TablesError(f"--output {self.root} is a file. Give a folder.")
-            foreign = sorted(p.name for p in folder.glob("*") if p.name not in _OURS) if folder.is_dir() else []
+            foreign = sorted({path.name for path in folder.glob("[!._]*")} - _KNOWN_ENTRIES)
             if foreign:
                 raise TablesError(
                     f"--output {self.root} holds something else ({', '.join(foreign[:3])}). "
@@ -77,13 +83,15 @@ class Tables:
             )
 
     def location(self, name: str) -> str:
-        """The path of a table; its three-level name in a catalog."""
-        return f"{self.root}.{name}" if self._is_schema else f"{self.root}/tables/{name}"
+        """The URI of a table; its quoted three-level name in a catalog."""
+        if self._is_schema:
+            return _quoted([*self.root.split("."), name])
+        return f"{self._base}/tables/{name}"
 
     def identifier(self, name: str) -> str:
         """How SQL names a table, quoted."""
         if self._is_schema:
-            return ".".join(f"`{part}`" for part in [*self.root.split("."), name])
+            return self.location(name)
         return "delta.`" + self.location(name).replace("`", "``") + "`"
 
     def exists(self, table: Table) -> bool:
@@ -95,7 +103,8 @@ class Tables:
         if self._is_schema:
             return self._spark.catalog.tableExists(self.location(table.name))
         if self.is_local:
-            return (Path(self.location(table.name)) / "_delta_log").is_dir()
+            # Delta makes the folder of the log before it writes: a first write that failed leaves it empty.
+            return any((Path(self.root) / "tables" / table.name / "_delta_log").glob("*.json"))
         try:
             return bool(self._spark.read.format("delta").load(self.location(table.name)).columns)
         except AnalysisException:
@@ -108,28 +117,29 @@ class Tables:
         return self._spark.table(self.identifier(table.name))
 
     def version(self, table: Table) -> int:
-        """The Delta version of a table; -1 before the first write."""
-        if not self.exists(table):
-            return -1
-        return self._history(table, limit=1)[0]["version"]
+        """The Delta version that last changed a row; -1 before the first write."""
+        return self._last_change(table)["version"] if self.exists(table) else -1
 
     def built_from(self, table: Table) -> dict[str, int | str]:
-        """What the last `sync` recorded of its inputs; empty before the first."""
-        if not self.exists(table):
+        """What the last `sync` recorded of its inputs; empty when something else has changed the table since."""
+        note = self._last_change(table)["userMetadata"] if self.exists(table) else None
+        try:
+            recorded = json.loads(note or "{}")
+        except ValueError:  # another program's note
             return {}
-        notes = [row["userMetadata"] for row in self._history(table) if row["userMetadata"]]
-        return json.loads(notes[0]) if notes else {}
+        return recorded if isinstance(recorded, dict) else {}
 
-    def _history(self, table: Table, limit: int = 50) -> list:
-        return self._spark.sql(f"DESCRIBE HISTORY {self.identifier(table.name)} LIMIT {limit}").collect()
+    def _last_change(self, table: Table) -> Row:
+        history = self._spark.sql(f"DESCRIBE HISTORY {self.identifier(table.name)} LIMIT 100").collect()
+        return next((row for row in history if row["operation"] not in _MAINTENANCE), history[-1])
 
     def _create(self, table: Table, rows: DataFrame) -> None:
-        """The first write of a table makes it, in the same commit."""
+        """The first write of a table makes it, in the same commit, also where an earlier one failed midway."""
         writer = _conform(rows, table).writeTo(self.identifier(table.name)).using("delta")
         writer = writer.tableProperty(_VERSION_PROPERTY, str(SCHEMA_VERSION))
         if table.partition_by:
             writer = writer.partitionedBy(*(F.col(column) for column in table.partition_by))
-        writer.create()
+        writer.createOrReplace()
 
     def append(self, table: Table, rows: DataFrame) -> None:
         if self.exists(table):
@@ -148,22 +158,26 @@ class Tables:
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """Materialise `rows` and read them back: what is expensive or would change under its reader."""
         if self._is_schema:
-            staged = f"staging_{name}"
-            writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-            writer.saveAsTable(self.location(staged))
-            self._staged.add(staged)
-            return self._spark.table(self.identifier(staged))
-        folder = f"{self.root}/staging/{name}"
+            staged = self.identifier(f"staging_{name}")
+            rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").saveAsTable(staged)
+            return self._spark.table(staged)
+        folder = f"{self._base}/staging/{name}"
         rows.write.mode("overwrite").parquet(folder)
+        self._staged[folder] = rows.schema
         return self._spark.read.schema(rows.schema).parquet(folder)
 
     def clear_staging(self) -> None:
-        """Drop what `stage` made. Under a URI it stays, to be overwritten by the next run."""
-        for staged in self._staged:
-            self._spark.sql(f"DROP TABLE IF EXISTS {self.identifier(staged)}")
-        self._staged.clear()
-        if self.is_local:
+        """Drop what `stage` made, in earlier runs too; under a URI, empty what this run made."""
+        if self._is_schema:
+            schema = _quoted(self.root.split("."))
+            for row in self._spark.sql(f"SHOW TABLES IN {schema} LIKE 'staging_*'").collect():
+                self._spark.sql(f"DROP TABLE IF EXISTS {self.identifier(row['tableName'])}")
+        elif self.is_local:
             shutil.rmtree(Path(self.root) / "staging", ignore_errors=True)
+        else:
+            for folder, columns in self._staged.items():
+                self._spark.createDataFrame([], columns).write.mode("overwrite").parquet(folder)
+        self._staged.clear()
 
     def upsert(self, table: Table, rows: DataFrame, scope: Scope | None = None, gone: DataFrame | None = None) -> None:
         """Insert rows with new keys, update those with known keys, delete the keys in `gone`; one commit.
@@ -204,8 +218,8 @@ class Tables:
         compared = [c for c in columns if c not in table.key and c != "run_id"]
         differs = " OR ".join(f"NOT (t.`{c}` <=> s.`{c}`)" for c in compared)
         sets = ", ".join(f"t.`{c}` = s.`{c}`" for c in columns)
-        note = "spark.databricks.delta.commitInfo.userMetadata"
-        self._spark.conf.set(note, json.dumps(built_from, sort_keys=True))
+        foreign_note = self._spark.conf.get(_NOTE, None)
+        self._spark.conf.set(_NOTE, json.dumps(built_from, sort_keys=True))
         try:
             self._merge(
                 table,
@@ -216,7 +230,10 @@ class Tables:
                 "WHEN NOT MATCHED BY SOURCE THEN DELETE",
             )
         finally:
-            self._spark.conf.unset(note)
+            if foreign_note is None:
+                self._spark.conf.unset(_NOTE)
+            else:
+                self._spark.conf.set(_NOTE, foreign_note)
 
     def _merge(self, table: Table, source: DataFrame, scope: Scope | None, clauses: str) -> None:
         if not self.exists(table):
@@ -227,8 +244,10 @@ class Tables:
         on = " AND ".join(f"t.`{key}` = s.`{key}`" for key in table.key)
         if scope:
             on += " AND " + _predicate(scope, "t.")
-        self._spark.sql(f"MERGE INTO {self.identifier(table.name)} t USING {view} s ON {on} {clauses}")
-        self._spark.catalog.dropTempView(view)
+        try:
+            self._spark.sql(f"MERGE INTO {self.identifier(table.name)} t USING {view} s ON {on} {clauses}")
+        finally:
+            self._spark.catalog.dropTempView(view)
 
 
 def _conform(rows: DataFrame, table: Table) -> DataFrame:
@@ -236,6 +255,10 @@ def _conform(rows: DataFrame, table: Table) -> DataFrame:
     return rows.selectExpr(
         *(f"CAST(`{f.name}` AS {f.dataType.simpleString()}) AS `{f.name}`" for f in spark_schema(table).fields)
     )
+
+
+def _quoted(parts: list[str]) -> str:
+    return ".".join(f"`{part}`" for part in parts)
 
 
 def _list(columns: list[str], prefix: str = "") -> str:

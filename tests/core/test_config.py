@@ -65,6 +65,8 @@ def test_assignments_stand_above_the_file_and_the_last_one_wins(tmp_path: Path) 
         ("input.separators=[',', ' / ']", (",", " / ")),
         ("input.separators=[]", ()),
         ("input.delimiter=;", ";"),
+        ("input.delimiter=\t", "\t"),
+        ("input.multiline=true", True),
         ("input.path=/data/a=b.csv", "/data/a=b.csv"),
         ("input.id_column=2024", "2024"),
         ("output.root=main.skills", "main.skills"),
@@ -148,6 +150,10 @@ def test_a_malformed_assignment_is_answered_with_the_form(assignment: str) -> No
         ("input.shape", "cell"),
         ("input.format", "xlsx"),
         ("input.delimiter", "||"),
+        ("input.delimiter", ""),
+        ("input.delimiter", '"'),
+        ("input.delimiter", "\n"),
+        ("input.multiline", "often"),
         ("input.max_length", "9"),
         ("input.separators", ","),
         ("taxonomy.language", "English"),
@@ -218,6 +224,37 @@ def test_a_config_is_frozen(section: str) -> None:
         setattr(config, section, SECTIONS[section]())
 
 
+def test_an_error_says_where_the_value_was_set(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("[report]\ntop = 0\n[spark.conf]\nspark.executor.memory = '4g'\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, ["linking.threshold=1.5"])
+    message = str(caught.value)
+    assert "--set linking.threshold: 'linking.threshold' = 1.5" in message
+    assert f"--config {path}: 'report.top' = 0" in message
+    assert "'spark.conf.spark'" in message
+    assert "quote a dotted name" in message
+
+
+@pytest.mark.parametrize("value", ["careers", '"careers"', "'careers'"])
+def test_a_text_may_be_written_bare_or_as_toml(value: str) -> None:
+    assert load_config(assignments=[f"input.source={value}"]).input.source == "careers"
+
+
+@pytest.mark.parametrize("value", ["1.1", "007", "true", "2026-11-24"])
+def test_a_text_that_toml_would_read_otherwise_stays(value: str) -> None:
+    assert load_config(assignments=[f"taxonomy.version={value}"]).taxonomy.version == value
+
+
+@pytest.mark.parametrize(("device", "known"), [("cuda:1", True), ("cpu", True), ("banana", False), ("cuda:", False)])
+def test_a_device_is_one_that_torch_has(device: str, known: bool) -> None:
+    if known:
+        assert load_config(assignments=[f"encoder.device={device}"]).encoder.device == device
+    else:
+        with pytest.raises(ConfigError, match=r"--set encoder\.device"):
+            load_config(assignments=[f"encoder.device={device}"])
+
+
 def test_two_configs_do_not_share_their_spark_settings() -> None:
     first = load_config(assignments=["spark.conf.spark.a=1"])
     assert load_config().spark.conf == {}
@@ -225,8 +262,9 @@ def test_two_configs_do_not_share_their_spark_settings() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "conf").glob("*.toml")), ids=lambda path: path.name)
-def test_the_shipped_configs_load_and_name_their_source(path: Path) -> None:
-    assert load_config(path).input.source
+def test_the_shipped_configs_load(path: Path) -> None:
+    """Those of a cluster leave the source to each feed."""
+    assert bool(load_config(path).input.source) == (path.name not in ("cluster.toml", "gpu.toml"))
 
 
 def test_there_is_a_config_for_one_machine() -> None:

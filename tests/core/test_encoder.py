@@ -1,8 +1,8 @@
 """Texts to vectors with the real built-in model: the same as its own library's, whatever batch or fault."""
 
 import copy
-import logging
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,19 +15,14 @@ from sentence_transformers import SentenceTransformer
 from skillsim import encoder as encoder_module
 from skillsim.cpu_kernels import pack_linear_layers
 from skillsim.encoder import Encoded, TorchEncoder, cut_batches, load_encoder, pack_vectors, unpack_vectors
-from skillsim.model_files import ModelFiles
-from tests.fakes import Batch, FakeEncoder, faulty, raising
+from skillsim.model_files import ModelFiles, resolve_model
+from tests.core.vectors import cosines
+from tests.fakes import FakeEncoder
 
 TEXTS = [
     *("java", "core java", "a", "", "   ", "c++", "c#", "node.js", "r&d", "🐍 python", "бухгалтерия", "護理"),
     *("customer service", "manage musculoskeletal injuries", "sql " * 20, "java"),
 ]
-
-
-def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Of row to row."""
-    a, b = left.astype(np.float64), right.astype(np.float64)
-    return (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 
 # --- cutting batches --------------------------------------------------------------------------------------
@@ -131,6 +126,15 @@ def test_max_length_cuts_the_text(builtin: ModelFiles, encoder: TorchEncoder) ->
     assert cosines(vectors[1:], encoder.encode(["core java for nurses"]).vectors)[0] < 0.95
 
 
+def test_a_checkpoint_in_half_precision_runs_in_full(builtin: ModelFiles, tmp_path: Path) -> None:
+    """transformers would load it as it was saved, under an id that says fp32."""
+    SentenceTransformer(str(builtin.path), device="cpu").half().save_pretrained(str(tmp_path))
+    model = resolve_model(str(tmp_path))
+    loaded = load_encoder(model, "cpu")
+    assert {weight.dtype for weight in loaded._network.parameters()} == {torch.float32}
+    assert loaded.encode(["java"]).failures == {}
+
+
 @pytest.mark.skipif(not torch.amp.is_autocast_available("cpu"), reason="this torch has no bf16 on the CPU")
 def test_bf16_is_close_to_fp32(builtin: ModelFiles, encoder: TorchEncoder) -> None:
     half = load_encoder(replace(builtin, precision="bf16"), "cpu")
@@ -160,106 +164,6 @@ def test_layers_stay_plain_where_they_cannot_be_packed(monkeypatch: pytest.Monke
     network = torch.nn.Sequential(torch.nn.Linear(4, 4))
     assert pack_linear_layers(network) == 0
     assert type(network[0]) is torch.nn.Linear
-
-
-# --- faults -----------------------------------------------------------------------------------------------
-
-# One word each: all have the same number of tokens, so a budget is a number of rows.
-WORDS = [
-    "java",
-    "nursing",
-    "cooking",
-    "driving",
-    "sales",
-    "music",
-    "german",
-    "biology",
-    "java",
-    "sales",
-    "music",
-    "nursing",
-]
-ROW = 3  # tokens
-
-
-def tokens(encoder: TorchEncoder, text: str) -> list[int]:
-    return encoder._tokenise([text])[0]
-
-
-def test_words_have_the_length_that_these_tests_count_on(encoder: TorchEncoder) -> None:
-    assert {len(row) for row in encoder._tokenise(WORDS)} == {ROW}
-
-
-def test_out_of_memory_halves_the_budget_and_loses_no_text(
-    encoder: TorchEncoder, caplog: pytest.LogCaptureFixture
-) -> None:
-    full = torch.OutOfMemoryError("full")
-    broken = faulty(encoder, tokens=8 * ROW, fault=raising(full, lambda batch: len(batch) > 4))
-    with caplog.at_level(logging.WARNING):
-        encoded = broken.encode(WORDS[:8])
-    assert encoded.failures == {}
-    assert cosines(encoded.vectors, encoder.encode(WORDS[:8]).vectors).min() >= 0.9999
-    assert broken.batch_tokens == 4 * ROW
-    assert "out of memory on cpu" in caplog.text
-
-
-def test_the_budget_is_halved_no_further_than_what_fits(encoder: TorchEncoder) -> None:
-    """Three batches of a window are all too large: one halving is enough for them all."""
-    full = torch.OutOfMemoryError("full")
-    broken = faulty(encoder, tokens=4 * ROW, fault=raising(full, lambda batch: len(batch) > 2))
-    encoded = broken.encode(WORDS)
-    assert encoded.failures == {}
-    assert cosines(encoded.vectors, encoder.encode(WORDS).vectors).min() >= 0.9999
-    assert broken.batch_tokens == 2 * ROW
-
-
-@pytest.mark.parametrize(("poison", "window"), [(0, 8_192), (6, 5), (11, 5)])
-def test_a_poison_text_fails_alone_with_its_reason(
-    encoder: TorchEncoder, monkeypatch: pytest.MonkeyPatch, poison: int, window: int
-) -> None:
-    monkeypatch.setattr(encoder_module, "_WINDOW", window)
-    texts = [*WORDS[:poison], "poison", *WORDS[poison + 1 :]]
-    bad = tokens(encoder, "poison")
-    broken = faulty(encoder, tokens=8 * ROW, fault=raising(RuntimeError("bad row"), lambda batch: bad in batch))
-    encoded = broken.encode(texts)
-    assert encoded.failures == {poison: "text: RuntimeError: bad row"}
-    assert not encoded.vectors[poison].any()
-    others = [row for row in range(len(texts)) if row != poison]
-    assert cosines(encoded.vectors[others], encoder.encode(texts).vectors[others]).min() >= 0.9999
-    assert broken.batch_tokens == 8 * ROW
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (torch.OutOfMemoryError("full"), "device: out of memory"),
-        (torch.AcceleratorError("CUDA error"), "device: AcceleratorError: CUDA error"),
-        (ValueError("x" * 999), ("text: ValueError: " + "x" * 999)[:200]),
-    ],
-)
-def test_a_text_that_never_passes_gets_a_reason(encoder: TorchEncoder, error: Exception, reason: str) -> None:
-    broken = faulty(encoder, tokens=4 * ROW, fault=raising(error, lambda batch: True))
-    encoded = broken.encode(["java", "nursing", "cooking"])
-    assert encoded.failures == dict.fromkeys(range(3), reason)
-    assert not encoded.vectors.any()
-    assert broken.batch_tokens >= 1
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_vector_that_is_not_finite_is_a_failure(encoder: TorchEncoder, value: float) -> None:
-    bad = tokens(encoder, "poison")
-    broken = copy.copy(encoder)
-
-    def forward(batch: Batch) -> np.ndarray:
-        result = encoder._forward(batch).copy()
-        result[[row == bad for row in batch], 7] = value
-        return result
-
-    broken._forward = forward  # type: ignore[method-assign]
-    encoded = broken.encode(["java", "poison", "nursing"])
-    assert encoded.failures == {1: "text: the model gave a vector that is not finite"}
-    assert np.isfinite(encoded.vectors).all()
-    assert encoded.vectors.any(axis=1).tolist() == [True, False, True]
 
 
 # --- as they are stored -----------------------------------------------------------------------------------

@@ -1,9 +1,6 @@
-"""The ESCO reader on small bundles made here, and on the real one where it lies beside the repository."""
+"""The ESCO reader: what the tables hold of small bundles made here, and of the real one where it lies beside."""
 
-import csv
-import io
 import shutil
-import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -11,145 +8,22 @@ import pyarrow.compute as pc
 import pytest
 
 from skillsim import esco_bundle, esco_hierarchy, schemas
-from skillsim.errors import TaxonomyError
 from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
 from skillsim.text import text_key
-
-EN_ZIP = "ESCO dataset - v{} - classification - en - csv.zip"
-FREE_ZIP = "ESCO dataset - v{} - classification -  - csv.zip"
-REAL = Path(__file__).parents[3] / "shared" / "data" / "esco"
-
-SKILL_COLUMNS = "conceptType,conceptUri,skillType,reuseLevel,preferredLabel,altLabels,hiddenLabels,status,description"
-GROUP_COLUMNS = "conceptType,conceptUri,preferredLabel,altLabels,hiddenLabels,status,description,code"
-OCCUPATION_COLUMNS = "conceptType,conceptUri,iscoGroup,preferredLabel,altLabels,hiddenLabels,status,description"
-HIERARCHY_COLUMNS = (
-    "Level 0 URI,Level 0 preferred term,Level 1 URI,Level 1 preferred term,"
-    "Level 2 URI,Level 2 preferred term,Level 3 URI,Level 3 preferred term,"
-    "Description,Scope note,Level 0 code,Level 1 code,Level 2 code,Level 3 code"
+from tests.core.bundles import (
+    EN_ZIP,
+    FREE_ZIP,
+    SKILL_COLUMNS,
+    broader,
+    concept,
+    edges,
+    sheet,
+    skill,
+    small_files,
+    taxonomy_of,
 )
 
-Files = dict[str, str]
-
-
-def sheet(columns: str, *rows: list[str] | tuple[str, ...]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerows([columns.split(","), *rows])
-    return out.getvalue()
-
-
-def skill(uri: str, label: str, alternatives: str = "", hidden: str = "", status: str = "released") -> list[str]:
-    about = f"About {label}."
-    return [
-        "KnowledgeSkillCompetence",
-        uri,
-        "knowledge",
-        "cross-sector",
-        label,
-        alternatives,
-        hidden,
-        status,
-        about,
-    ]
-
-
-def group(uri: str, label: str, code: str = "") -> list[str]:
-    return ["SkillGroup", uri, label, "", "", "released", f"About {label}.", code]
-
-
-def broader(*pairs: tuple[str, str]) -> str:
-    rows = [("", child, "", parent) for child, parent in pairs]
-    return sheet("conceptType,conceptUri,broaderType,broaderUri", *rows)
-
-
-def small_files() -> Files:
-    """Java below programming languages below the groups S5.1 and, as a field, isced-f/0613; a lone Welsh."""
-    return {
-        "skills_en.csv": sheet(
-            SKILL_COLUMNS,
-            skill("u:java", "Java", "Core Java\nJava SE", "jvaa"),
-            skill("u:languages", "programming languages", "coding languages"),
-            skill("u:welsh", "Welsh"),
-        ),
-        "skillGroups_en.csv": sheet(
-            GROUP_COLUMNS,
-            group("u:S", "skills", "S"),
-            group("u:S5", "computers", "S5"),
-            group("u:S5.1", "programming", "S5.1"),
-            group("u:K", "knowledge", "K"),
-            group("http://x/isced-f/0613", "software development"),
-        ),
-        "skillsHierarchy_en.csv": sheet(
-            HIERARCHY_COLUMNS,
-            ["u:S", "skills", *[""] * 8, "S"],
-            ["u:S", "skills", "u:S5", "computers", *[""] * 6, "S", "S5"],
-            ["u:S", "skills", "u:S9", "only here", "", "", "", "", "All of S9.", "", "S", "S9"],
-        ),
-        "occupations_en.csv": sheet(
-            OCCUPATION_COLUMNS,
-            [
-                "Occupation",
-                "u:dev",
-                "2512",
-                "developer",
-                "coder\nDeveloper\n coder ",
-                "hacker",
-                "released",
-                "Codes.",
-            ],
-        ),
-        "broaderRelationsSkillPillar.csv": broader(
-            ("u:S5", "u:S"),
-            ("u:S5.1", "u:S5"),
-            ("http://x/isced-f/0613", "u:K"),
-            ("u:java", "u:languages"),
-            ("u:languages", "u:S5.1"),
-            ("u:languages", "http://x/isced-f/0613"),
-        ),
-        "skillSkillRelations.csv": sheet(
-            "originalSkillUri,originalSkillType,relationType,relatedSkillType,relatedSkillUri",
-            ["u:java", "", "optional", "", "u:languages"],
-        ),
-        "occupationSkillRelations.csv": sheet(
-            "occupationUri,relationType,skillType,skillUri", ["u:dev", "essential", "", "u:java"]
-        ),
-    }
-
-
-def as_folder(folder: Path, files: Files) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_bytes(text.encode("utf-8-sig"))
-    return folder
-
-
-def as_zip(path: Path, files: Files) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text.encode("utf-8-sig"))
-    return path
-
-
-def as_downloaded(folder: Path, files: Files, version: str = "1.1.1") -> Path:
-    """The two official zips."""
-    free = {name: text for name, text in files.items() if "Relations" in name}
-    as_zip(folder / FREE_ZIP.format(version), free)
-    as_zip(folder / EN_ZIP.format(version), {n: t for n, t in files.items() if n not in free})
-    return folder
-
-
-def taxonomy_of(folder: Path, files: Files, language: str = "en") -> Taxonomy:
-    return read_taxonomy(find_bundle(as_folder(folder, files), language))
-
-
-def concept(taxonomy: Taxonomy, uri: str) -> dict:
-    return next(row for row in taxonomy.concepts.to_pylist() if row["concept_uri"] == uri)
-
-
-def edges(taxonomy: Taxonomy, predicate: str) -> set[tuple[str, str]]:
-    rows = taxonomy.relations.to_pylist()
-    return {(row["subject_uri"], row["object_uri"]) for row in rows if row["predicate"] == predicate}
-
+REAL = Path(__file__).parents[3] / "shared" / "data" / "esco"
 
 # --- the tables -------------------------------------------------------------------------------------------
 
@@ -310,197 +184,6 @@ def test_the_group_rule(tmp_path: Path, parents: list[str], group_uri: str | Non
     assert row["group_uri"] == group_uri
     assert (row["group_label"] is None) == (group_uri is None)
     assert ("skills: 1 concepts are in no group" in taxonomy.notes) == (group_uri is None)
-
-
-# --- finding a bundle -------------------------------------------------------------------------------------
-
-
-def test_every_form_of_the_same_bundle_has_the_same_id_and_tables(tmp_path: Path) -> None:
-    files = small_files()
-    suffixed = {name.replace("Relations.csv", "Relations_en.csv"): text for name, text in files.items()}
-    nested = as_folder(tmp_path / "nested" / "labels", {n: t for n, t in files.items() if "Relations" not in n})
-    as_folder(nested.parent / "relations", {n: t for n, t in files.items() if "Relations" in n})
-    downloaded = as_downloaded(tmp_path / "downloaded", files)
-    forms = [
-        as_folder(tmp_path / "flat", files),
-        nested.parent,
-        downloaded,
-        downloaded / EN_ZIP.format("1.1.1"),
-        downloaded / FREE_ZIP.format("1.1.1"),
-        as_zip(tmp_path / "all" / "esco.zip", files),
-        as_zip(tmp_path / "all_suffixed" / "esco.zip", suffixed),
-        as_zip(tmp_path / "inner" / "esco.zip", {f"some/folder/{name}": text for name, text in files.items()}),
-    ]
-    bundles = [find_bundle(form) for form in forms]
-    assert len({bundle.taxonomy_id for bundle in bundles}) == 1
-    assert len(bundles[0].taxonomy_id) == 16
-    assert int(bundles[0].taxonomy_id, 16) > 0
-    assert [bundle.version for bundle in bundles] == [*["unknown"] * 2, *["1.1.1"] * 3, *["unknown"] * 3]
-    relations = [read_taxonomy(bundle).relations for bundle in bundles]
-    assert all(table.equals(relations[0]) for table in relations)
-
-
-def test_the_id_depends_on_content_and_language_and_nothing_else(tmp_path: Path) -> None:
-    files = small_files()
-    plain = find_bundle(as_folder(tmp_path / "plain", files)).taxonomy_id
-    more = files | {"greenSkillsCollection_en.csv": "conceptUri\nu:java\n", "readme.txt": "hello"}
-    assert find_bundle(as_folder(tmp_path / "more", more)).taxonomy_id == plain
-    changed = files | {"skills_en.csv": files["skills_en.csv"].replace("Core Java", "Kernel Java")}
-    assert find_bundle(as_folder(tmp_path / "changed", changed)).taxonomy_id != plain
-    less = {name: text for name, text in files.items() if name != "skillSkillRelations.csv"}
-    assert find_bundle(as_folder(tmp_path / "less", less)).taxonomy_id != plain
-    french = {name.replace("_en", "_fr"): text for name, text in files.items()}
-    assert find_bundle(as_folder(tmp_path / "french", french), "fr").taxonomy_id != plain
-
-
-@pytest.mark.parametrize("rules", ["ESCO_RULES_VERSION", "TEXT_RULES_VERSION"])
-def test_the_id_changes_with_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: str) -> None:
-    folder = as_folder(tmp_path, small_files())
-    before = find_bundle(folder).taxonomy_id
-    monkeypatch.setattr(esco_bundle, rules, 10_000)
-    assert find_bundle(folder).taxonomy_id != before
-
-
-def test_languages_share_uris_and_keep_their_letters(tmp_path: Path) -> None:
-    files = small_files()
-    greek = {name.replace("_en", "_el"): text for name, text in files.items() if "_en" in name}
-    greek["skills_el.csv"] = sheet(SKILL_COLUMNS, skill("u:java", "γλώσσα Java", "プログラミング\nбазы данных"))
-    folder = as_folder(tmp_path, files | greek)
-    english, hellenic = (read_taxonomy(find_bundle(folder, language)) for language in ("en", "el"))
-    assert concept(english, "u:java")["paths"] != []
-    assert concept(hellenic, "u:java")["preferred_label"] == "γλώσσα Java"
-    assert sorted(hellenic.labels["label"].to_pylist()) == ["γλώσσα Java", "базы данных", "プログラミング"]
-    assert hellenic.language == "el"
-    assert hellenic.taxonomy_id != english.taxonomy_id
-
-
-def test_a_version_can_be_chosen_among_several(tmp_path: Path) -> None:
-    old = small_files()
-    new = small_files() | {"skills_en.csv": sheet(SKILL_COLUMNS, skill("u:new", "new"))}
-    as_downloaded(as_downloaded(tmp_path, old, "1.1.0"), new, "1.1.1")
-    with pytest.raises(TaxonomyError, match=r"several versions \(1.1.0, 1.1.1\).*--set taxonomy.version=1.1.1"):
-        find_bundle(tmp_path)
-    with pytest.raises(TaxonomyError, match=r"holds version 1.1.0, 1.1.1, not 1.2.0"):
-        find_bundle(tmp_path, version="1.2.0")
-    chosen = find_bundle(tmp_path, version="v1.1.1")
-    assert chosen.version == "1.1.1"
-    assert read_taxonomy(chosen).concepts["concept_uri"].to_pylist() == ["u:new"]
-    assert find_bundle(tmp_path, version="1.1.0").taxonomy_id == find_bundle(
-        tmp_path / EN_ZIP.format("1.1.0")
-    ).taxonomy_id  # fmt: skip
-
-
-def test_a_version_can_be_stated_where_no_name_says_it(tmp_path: Path) -> None:
-    assert find_bundle(as_folder(tmp_path / "flat", small_files()), version="1.2.0").version == "1.2.0"
-    assert find_bundle(as_folder(tmp_path / "esco_v1.2.0", small_files())).version == "1.2.0"
-
-
-def test_only_skills_are_required_and_the_rest_is_noted(tmp_path: Path) -> None:
-    files = {"skills_en.csv": small_files()["skills_en.csv"]}
-    taxonomy = taxonomy_of(tmp_path, files)
-    assert taxonomy.concepts.num_rows == 3
-    assert taxonomy.groups.num_rows == taxonomy.relations.num_rows == taxonomy.occupations.num_rows == 0
-    for role in set(esco_bundle.ROLES) - {"skills"}:
-        assert any(note.startswith(f"no {role} file: ") for note in taxonomy.notes)
-
-
-# --- what a user gets wrong -------------------------------------------------------------------------------
-
-
-def refused(path: Path, language: str = "en") -> str:
-    """The error a path is refused with, found or read."""
-    with pytest.raises(TaxonomyError) as error:
-        read_taxonomy(find_bundle(path, language))
-    message = str(error.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
-
-
-def test_a_path_that_is_missing_or_no_bundle(tmp_path: Path) -> None:
-    assert "does not exist" in refused(tmp_path / "nowhere")
-    assert "found: nothing" in refused(as_folder(tmp_path / "empty", {}))
-    assert "found: a.txt, b.txt" in refused(as_folder(tmp_path / "texts", {"b.txt": "", "a.txt": ""}))
-    assert "found: a.txt" in refused(as_zip(tmp_path / "z" / "texts.zip", {"a.txt": ""}))
-    relations = {name: text for name, text in small_files().items() if "Relations" in name}
-    assert "only broaderRelationsSkillPillar.csv" in refused(as_folder(tmp_path / "free", relations))
-
-
-def test_a_file_that_is_no_zip_or_a_broken_one(tmp_path: Path) -> None:
-    text = tmp_path / "skills_en.csv"
-    text.write_text("conceptUri\n")
-    assert "not a zip archive" in refused(text)
-    whole = as_zip(tmp_path / "whole.zip", small_files()).read_bytes()
-    (tmp_path / "cut").mkdir()
-    (tmp_path / "cut" / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    assert "not a zip archive or is a broken one" in refused(tmp_path / "cut")
-    hurt = tmp_path / "hurt.zip"
-    hurt.write_bytes(whole[:60] + bytes(40) + whole[100:])
-    assert "hurt.zip: skills_en.csv cannot be read" in refused(hurt)
-
-
-def test_another_language_than_asked_is_named(tmp_path: Path) -> None:
-    message = refused(as_folder(tmp_path, small_files()), "fr")
-    assert "no skills_fr.csv" in message
-    assert "set taxonomy.language=en" in message
-
-
-def test_a_required_column_that_is_missing(tmp_path: Path) -> None:
-    files = small_files()
-    files["skills_en.csv"] = files["skills_en.csv"].replace("preferredLabel", "label")
-    message = refused(as_folder(tmp_path, files))
-    assert "skills_en.csv has no column preferredLabel" in message
-    assert "altLabels" in message
-    assert "the file is empty" in refused(as_folder(tmp_path / "e", files | {"skills_en.csv": ""}))
-
-
-def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
-    folder = as_folder(tmp_path, small_files())
-    (folder / "skills_en.csv").write_bytes(
-        small_files()["skills_en.csv"].replace("Welsh", "Fran\xe7ais").encode("cp1252")
-    )
-    assert "skills_en.csv is not UTF-8 (line 5," in refused(folder)
-
-
-def test_a_quote_left_open(tmp_path: Path) -> None:
-    files = small_files()
-    files["skills_en.csv"] += 'KnowledgeSkillCompetence,u:open,,,"open\r\n'
-    assert "not a readable CSV file" in refused(as_folder(tmp_path, files))
-
-
-def test_skills_without_rows_or_without_a_uri(tmp_path: Path) -> None:
-    files = small_files() | {"skills_en.csv": sheet(SKILL_COLUMNS)}
-    assert "holds no skills" in refused(as_folder(tmp_path / "none", files))
-    files["skills_en.csv"] = sheet(SKILL_COLUMNS, skill("u:a", "a", "b\nc"), skill(" ", "b"))
-    assert "no conceptUri in row 3" in refused(as_folder(tmp_path / "blank", files))
-
-
-def test_different_copies_of_one_file_are_refused_and_equal_ones_are_one(tmp_path: Path) -> None:
-    folder = as_folder(tmp_path, small_files())
-    as_zip(tmp_path / "copy.zip", small_files())
-    assert find_bundle(folder).taxonomy_id
-    as_zip(tmp_path / "copy.zip", {"skills_en.csv": sheet(SKILL_COLUMNS, skill("u:x", "x"))})
-    assert "skills is there more than once" in refused(folder)
-
-
-def test_a_zip_bomb_is_refused_by_what_it_unpacks_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(esco_bundle, "MAX_MEMBER_BYTES", 1 << 20)
-    files = small_files() | {"skills_en.csv": "x" * (2 << 20)}
-    assert "larger than 1 MiB" in refused(as_zip(tmp_path / "bomb.zip", files))
-
-
-def test_a_file_that_changes_between_finding_and_reading_is_refused(tmp_path: Path) -> None:
-    bundle = find_bundle(as_folder(tmp_path, small_files()))
-    as_folder(tmp_path, {"skills_en.csv": sheet(SKILL_COLUMNS, skill("u:x", "x"))})
-    with pytest.raises(TaxonomyError, match="changed while it was being read"):
-        read_taxonomy(bundle)
-
-
-def test_a_member_that_climbs_out_of_its_zip_stays_inside(tmp_path: Path) -> None:
-    files = {f"../../{name}": text for name, text in small_files().items()}
-    archive = as_zip(tmp_path / "deep" / "in" / "climb.zip", files)
-    assert read_taxonomy(find_bundle(archive)).concepts.num_rows == 3
-    assert [path.name for path in tmp_path.rglob("*.csv")] == []
 
 
 # --- the real bundle --------------------------------------------------------------------------------------

@@ -77,10 +77,12 @@ def test_the_core_knows_nothing_of_spark() -> None:
 def test_the_library_knows_neither_jobs_nor_training_nor_tests() -> None:
     assert breaches(("jobs", "training", "tests"), "skillsim") == {}
     assert breaches(("training", "tests"), "jobs") == {}
+
+
+def test_training_knows_the_core_alone_and_starts_spark_in_one_file_at_most() -> None:
+    if all(path.endswith("__init__.py") for path, _ in sources("training")):
+        pytest.skip("training/ holds no module yet")
     assert breaches(("jobs", "skillsim.spark", "tests"), "training") == {}
-
-
-def test_training_starts_spark_in_one_file_at_most() -> None:
     assert len(breaches(("pyspark", "delta"), "training")) <= 1
 
 

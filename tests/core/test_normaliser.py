@@ -43,7 +43,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
 
 
 def folders(cache: Path) -> set[str]:
-    return {path.name for path in cache.iterdir()}
+    return {path.name for path in cache.iterdir() if path.is_dir()}
 
 
 # --- linking ----------------------------------------------------------------------------------------------
@@ -90,6 +90,24 @@ def test_rejected_strings_keep_their_row_and_say_why(links: pd.DataFrame) -> Non
         "12345": "number", "": "empty", "a@b.example": "email"
     }  # fmt: skip
     assert rejected.drop(columns=["raw", "status", "reason"]).isna().all(axis=None)
+
+
+def test_level_and_years_of_the_string_are_told(linker: Normaliser) -> None:
+    (row,) = linker.link_table(["weld metal (expert, 5 years)"]).to_pylist()
+    assert (row["text"], row["proficiency"], row["years"]) == ("weld metal", "expert", 5.0)
+
+
+def test_one_string_is_not_taken_for_its_letters(linker: Normaliser) -> None:
+    with pytest.raises(TypeError, match=r"write \['Java'\]"):
+        linker.link("Java")
+    with pytest.raises(TypeError, match=r"write \['Java'\]"):
+        similarity("Java", ["nursing"])
+
+
+def test_half_a_surrogate_pair_costs_its_own_string_only(linker: Normaliser) -> None:
+    rows = linker.link_table(["weld metal\ud800", "weld metal"]).to_pylist()
+    assert rows[0]["raw"] == "weld metal?"
+    assert rows[1]["status"] == "matched"
 
 
 def test_a_match_has_label_group_and_score(linker: Normaliser) -> None:
@@ -175,12 +193,23 @@ def _one_skill(skills: str) -> list[str]:
 def test_a_label_without_a_vector_is_left_out_of_the_index(
     sample_path: Path, fake: FakeEncoder, tmp_path: Path
 ) -> None:
-    fake.failing = {"core java": "text: no", "weld metal": "device: out of memory"}
+    fake.failing = {"core java": "text: no", "weld metal": "text: no"}
     index = Normaliser.from_esco(sample_path, cache=tmp_path).index
     texts = index.labels["text"].to_pylist()
     assert not {"core java", "weld metal"} & set(texts)
     assert "java" in texts
     np.testing.assert_array_equal(index.matrix, FakeEncoder().encode(texts).vectors)
+
+
+def test_an_index_is_not_kept_without_the_labels_that_a_device_failed_on(
+    sample_path: Path, fake: FakeEncoder, tmp_path: Path
+) -> None:
+    fake.failing = {"weld metal": "device: out of memory"}
+    with pytest.raises(ModelError, match=r"1 labels have no vector.*try again"):
+        Normaliser.from_esco(sample_path, cache=tmp_path)
+    fake.failing = {}
+    (row,) = Normaliser.from_esco(sample_path, cache=tmp_path).link_table(["weld metal"]).to_pylist()
+    assert row["status"] == "matched"
 
 
 def test_settings_come_from_the_config(sample_path: Path, fake: FakeEncoder, tmp_path: Path) -> None:
@@ -207,6 +236,7 @@ def test_a_missing_bundle_or_model_is_named(sample_path: Path, tmp_path: Path) -
 def test_similarity_is_a_matrix_that_knows_what_is_near(
     monkeypatch: pytest.MonkeyPatch, remembering: RememberingEncoder
 ) -> None:
+    normaliser._encoder.cache_clear()
     monkeypatch.setattr(normaliser, "load_encoder", lambda *args: remembering)
     matrix = similarity(["java programming", "nursing"], ["core java", "nursing", "patient care"])
     assert matrix.shape == (2, 3)
@@ -216,3 +246,12 @@ def test_similarity_is_a_matrix_that_knows_what_is_near(
     assert matrix[1].argsort().tolist() == [0, 2, 1]
     assert similarity([], ["java"]).shape == (0, 1)
     assert similarity(["java"], []).shape == (1, 0)
+    normaliser._encoder.cache_clear()
+
+
+def test_similarity_refuses_a_string_without_a_vector(fake: FakeEncoder) -> None:
+    normaliser._encoder.cache_clear()
+    fake.failing = {"java": "text: no"}
+    with pytest.raises(ValueError, match=r"'java' has no vector \(text: no\)"):
+        similarity(["java"], ["nursing"])
+    normaliser._encoder.cache_clear()

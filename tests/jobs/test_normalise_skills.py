@@ -1,6 +1,7 @@
 """The command line: what a person types, and what they are told when it is wrong."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from skillsim.config import load_config
 from tests.spark.conftest import SAMPLE
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,7 @@ def test_spark_submit_from_another_folder_writes_tables_and_report(tmp_path: Pat
     assert result.returncode == 0, result.stdout[-3000:]
     assert "matched" in result.stdout
     assert f"report: {tmp_path / 'out' / 'report.html'}" in result.stdout
-    assert "rows/s" in result.stdout
+    assert re.search(r"^\d{4}-\d\d-\d\d [\d:]{8} INFO embeddings .* rows/s", result.stdout, re.MULTILINE)
     skills = DeltaTable(str(tmp_path / "out" / "tables" / "normalised_skills")).to_pyarrow_table()
     assert set(skills["source"].to_pylist()) == {"local"}
 
@@ -55,6 +57,21 @@ def test_a_bad_option_is_one_line_and_exit_code_2(arguments: list[str], message:
     assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "source"), [("local", "local"), ("cluster", ""), ("gpu", "")])
+def test_feeds_of_a_cluster_are_named_in_the_command(name: str, source: str) -> None:
+    assert load_config(ROOT / "conf" / f"{name}.toml").input.source == source
+
+
+def test_the_clusters_command_gives_overhead_to_each_core() -> None:
+    """The command in cluster.toml keeps to the rule that stands below it."""
+    text = (ROOT / "conf" / "cluster.toml").read_text(encoding="utf-8")
+    cores, overhead, rule = (
+        float(re.search(pattern, text)[1])  # type: ignore[index]
+        for pattern in (r"--executor-cores (\d+)", r"memoryOverhead=([\d.]+)g", r"memoryOverhead is ([\d.]+)g")
+    )
+    assert overhead == cores * rule
 
 
 @pytest.mark.spark

@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from skillsim.config import Config, SparkConfig, load_config
-from skillsim.spark.pipeline import Pipeline, plan_run
+from skillsim.spark.pipeline import Pipeline
+from skillsim.spark.plan import plan_run
 from skillsim.spark.runs import Summary
 from skillsim.spark.session import get_session
 

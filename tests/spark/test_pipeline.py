@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from skillsim.normaliser import Normaliser
+from skillsim.schemas import LINKS
 from skillsim.spark.pipeline import Pipeline
 from skillsim.text import TEXT_SEPARATORS, parse_field
 from tests.spark.conftest import SAMPLE, Run
-from tests.spark.identity import assert_same_tables, read
+from tests.spark.identity import assert_same_rows, assert_same_tables, read
 
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
@@ -73,6 +75,53 @@ def test_threshold_a_b_a_ends_in_a_and_embeds_nothing(
     assert [stage_rows(run, "candidates") for run in (b, a)] == [0, 0]
 
 
+def test_another_number_of_candidates_is_decided_on_again(
+    finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    b = job(continued, records[:200], "retrieval.top_k=3")
+    assert stage_rows(b, "links") == len(read(finished.root, "texts"))
+    assert set(read(continued, "links")["retrieval_id"]) == {b.summary.ids.retrieval_id}
+    job(continued, records[:200])
+    assert_same_rows(read(continued, "links"), read(finished.root, "links"), LINKS)
+
+
+def test_rows_deleted_by_hand_come_back(
+    spark: SparkSession, finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    spark.sql(f"DELETE FROM delta.`{continued}/tables/normalised_skills` WHERE position = 0")
+    job(continued, records[:200])
+    assert_same_tables(continued, finished.root)
+
+
+def test_a_failed_device_is_tried_again_without_new_records(
+    spark: SparkSession, finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    key = read(continued, "texts")["text_key"][0]
+    spark.sql(
+        f"UPDATE delta.`{continued}/tables/embeddings` SET status = 'failed', vector = NULL, attempts = 1, "
+        f"reason = 'device: out of memory' WHERE text_key = '{key}'"
+    )
+    again = job(continued, records[:200])
+    assert stage_rows(again, "embeddings") == 1
+    row = read(continued, "embeddings").set_index("text_key").loc[key]
+    assert (row["status"], row["attempts"]) == ("embedded", 2)
+
+
+def test_another_report_is_written_without_new_records(
+    continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    (continued / "report.html").unlink()
+    assert job(continued, records[:200]).summary.unchanged_since is None
+    assert (continued / "report.html").is_file()
+    assert job(continued, records[:200], "report.min_records=3").summary.unchanged_since is None
+    assert job(continued, records[:200], "report.min_records=3").summary.unchanged_since
+
+
+def test_no_secret_of_the_session_is_recorded(continued: Path, job: Callable[..., Run], records: list[str]) -> None:
+    job(continued, records[:200], "spark.conf.spark.hadoop.fs.s3a.secret.key=hunter2")
+    assert not read(continued, "runs")["config"].str.contains("hunter2").any()
+
+
 def stage_rows(run: Run, name: str) -> int:
     return next(stage["rows_in"] for stage in run.summary.stages if stage["stage"] == name)
 
@@ -114,14 +163,19 @@ def test_slices_give_the_tables_of_one_slice(
     assert_same_tables(tmp_path / "many", fresh.root)
 
 
-def test_the_report_shows_the_run_and_hides_rare_texts(finished: Run) -> None:
+def test_the_report_shows_the_run_and_hides_rare_texts(
+    continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    finished = job(continued, records[:200], "report.top=1000")
     page = (finished.root / "report.html").read_text(encoding="utf-8")
     skills = read(finished.root, "normalised_skills")
     per_text = skills[skills["status"].isin(["nil", "ambiguous"])].groupby("text")["record_id"].nunique()
     assert finished.summary.run_id in page
     assert "ESCO" in page
-    rare = per_text[per_text < 2].index
-    assert not any(f"<td>{text}</td>" in page for text in rare if text.isalpha())
+    plain = per_text[per_text.index.str.isalpha()]
+    shown = {text: f"<td>{text}</td>" in page for text in plain.index}
+    assert shown == (plain >= 2).to_dict()
+    assert len(set(shown.values())) == 2
 
 
 def test_two_sources_share_texts_and_keep_their_records(

@@ -3,6 +3,8 @@
 import gzip
 import json
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from skillsim.config import InputConfig
 from skillsim.errors import RecordsError
-from skillsim.spark.mentions import split_batch
-from skillsim.spark.records import parse_ragged_lines, read_records
+from skillsim.records import parse_cells, parse_lines
+from skillsim.schemas import MENTIONS
+from skillsim.spark.mentions import split_batch, split_records
+from skillsim.spark.records import read_records
 
 Rows = list[tuple[str, list[str], str | None]]
 
@@ -61,7 +65,7 @@ def test_a_header_and_another_delimiter(read: Callable[..., Rows], tmp_path: Pat
 @pytest.mark.spark
 def test_csv_with_a_text_column_and_line_breaks_in_cells(read: Callable[..., Rows], tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text('id,name,skills\n1,x,"Java\nSQL ""2012"""\n2,y,Excel\n3,z,one,too many\n')
-    assert read(tmp_path / "in.csv", **TEXT) == [
+    assert read(tmp_path / "in.csv", **TEXT, multiline=True) == [
         ("1", ['Java\nSQL "2012"'], None),
         ("2", ["Excel"], None),
         ("3", ["3,z,one,too many"], "malformed_record"),
@@ -97,31 +101,174 @@ def test_parquet_delta_and_catalog_tables(spark: SparkSession, read: Callable[..
 
 
 @pytest.mark.spark
-def test_ids_are_made_and_repeated_ones_told_apart_whatever_the_order(
-    read: Callable[..., Rows], tmp_path: Path
+def test_without_multiline_a_quote_costs_its_own_line(read: Callable[..., Rows], tmp_path: Path) -> None:
+    lines = ['1,x,"Java', 'SQL",Excel', '2,"open,C++', "3,y,Go", '4,z,"a ""b"""']
+    (tmp_path / "in.csv").write_text("\n".join(["id,name,skills", *lines]))
+    assert read(tmp_path / "in.csv", **TEXT) == [
+        ("1", ['1,x,"Java'], "malformed_record"),
+        ("2", ['2,"open,C++'], "malformed_record"),
+        ("3", ["Go"], None),
+        ("4", ['a "b"'], None),
+        ("SQL", ['SQL",Excel'], "malformed_record"),
+    ]
+
+
+@pytest.mark.spark
+def test_missing_ids_are_made_of_the_content_alone(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = ["7,Java\n", "7,SQL\n", ",Excel\n", ",Excel\n"]
+    (tmp_path / "in.csv").write_text(",Excel\n,Excel\n ,SQL\n")
+
+    def ids_and_hashes(**settings: object) -> tuple[set[str], set[str]]:
+        config = InputConfig(path=str(tmp_path / "in.csv"), source="test", **settings)
+        rows = read_records(spark, config).collect()
+        return {row["record_id"] for row in rows}, {row["record_hash"] for row in rows}
+
+    ids, hashes = ids_and_hashes()
+    assert len(ids) == 3
+    assert all(record_id.startswith("sha-") for record_id in ids)
+    others = [ids_and_hashes(max_length=50), ids_and_hashes(separators="default")]
+    monkeypatch.setattr("skillsim.spark.records.TEXT_RULES_VERSION", -1)
+    for other_ids, other_hashes in [*others, ids_and_hashes()]:
+        assert other_ids == ids
+        assert not other_hashes & hashes
+
+
+@pytest.mark.spark
+def test_ids_are_unique_whatever_they_look_like(read: Callable[..., Rows], tmp_path: Path) -> None:
+    """Every multiset of up to two of each of five ids that could be taken for made ones."""
+    endings = ["", "##1", "##2", "##2##1", "##2##2"]
+    given = [
+        f"{group}{ending}"
+        for group, times in enumerate(product(range(3), repeat=len(endings)))
+        for ending, n in zip(endings, times, strict=True)
+        for _ in range(n)
+    ]
+    (tmp_path / "in.csv").write_text("".join(f"{name},s{place % 7}\n" for place, name in enumerate(given)))
+    ids = [row[0] for row in read(tmp_path / "in.csv")]
+    assert len(ids) == len(set(ids)) == len(given)
+    assert {name for name in given if name.isdigit()} <= set(ids)
+
+
+@pytest.mark.spark
+def test_repeated_ids_are_told_apart_by_content_and_not_by_place(read: Callable[..., Rows], tmp_path: Path) -> None:
+    lines = ["7,Java\n", "7,SQL\n", '7,"a\n', "job#12,Excel\n", "7##2,Word\n", "8,C\n", "8,C\n"]
     (tmp_path / "a.csv").write_text("".join(lines))
     (tmp_path / "b.csv").write_text("".join(reversed(lines)))
     rows = read(tmp_path / "a.csv")
     assert rows == read(tmp_path / "b.csv")
-    ids = [row[0] for row in rows]
-    assert ids[:2] == ["7", "7#2"]
-    assert ids[2].startswith("sha-")
-    assert ids[3] == ids[2] + "#2"
+    assert [row[0] for row in rows] == ["7", "7##2", "7##2##1", "7##3", "8", "8##2", "job#12"]
+    assert [row[2] for row in rows if row[0] == "7##3"] == ["malformed_record"]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("name", ["a b.csv", "[1].csv", "{x.csv", "{x,y}.csv", "*?.csv", "%20#é+.csv", "back\\[.csv"])
+def test_any_file_name_is_itself(name: str, read: Callable[..., Rows], tmp_path: Path) -> None:
+    (tmp_path / name).write_text("1,Java\n")
+    (tmp_path / "other.csv").write_text("2,SQL\n")
+    (tmp_path / "x.csv").write_text("3,C\n")
+    assert read(tmp_path / name) == [("1", ["Java"], None)]
+
+
+@pytest.mark.spark
+def test_local_paths_are_local_and_uris_are_not(
+    spark: SparkSession, read: Callable[..., Rows], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in.csv").write_text("1,Java\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    spark.conf.set("fs.defaultFS", "hdfs://127.0.0.1:1")
+    try:
+        paths = ["~/in.csv", "in.csv", tmp_path / "in.csv", f"file:{tmp_path}/in.csv", f"file:{tmp_path}/*.csv"]
+        assert [read(path) for path in paths] == [[("1", ["Java"], None)]] * len(paths)
+    finally:
+        spark.conf.unset("fs.defaultFS")
+    for uri in ["nofs:/x/in.csv", "nofs://b/in.csv"]:
+        with pytest.raises(RecordsError, match=f"{uri}: cannot be read .*nofs"):
+            read(uri)
+
+
+BYTES = {
+    "cells": (b'1,caf\xe9\n2,a\x00b\n3,"caf\xe9\n\x004,x\n', {}),
+    "text": (b'id,skills\n1,caf\xe9\n2,a\x00b\n3,"caf\xe9\n\x004,x\n', TEXT),
+    "multiline": (b"id,skills\n1,caf\xe9\n2,a\x00b\n3,caf\xe9,x\n\x004,x\n", {**TEXT, "multiline": True}),
+    "json": (
+        b'{"id":1,"skills":"caf\xe9"}\n{"id":2,"skills":"a\x00b"}\n{"id":"3","skills":"\\ud800"}\n{caf\xe9\n',
+        {**TEXT, "format": "jsonl"},
+    ),
+}
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("kind", BYTES)
+def test_no_byte_stops_a_run(kind: str, spark: SparkSession, tmp_path: Path) -> None:
+    content, settings = BYTES[kind]
+    (tmp_path / "in.csv").write_bytes(content)
+    config = InputConfig.model_validate({"path": str(tmp_path / "in.csv"), "source": "test", **settings})
+    mentions = split_records(read_records(spark, config), config)
+    rows = {row["record_id"]: row for row in mentions.collect()}
+    assert len(rows) == 4
+    assert rows["1"]["raw"] == "caf\ufffd"
+    assert rows["2"]["raw"] == "a\0b"
+    assert sum("caf\ufffd" in row["raw"] for row in rows.values() if row["reason"] == "malformed_record") == 1
+    assert set(mentions.columns) == set(MENTIONS.schema.names) - {"source", "run_id", "ingested_at"}
+
+
+@pytest.mark.spark
+def test_a_folder_of_packed_parts(read: Callable[..., Rows], tmp_path: Path) -> None:
+    (tmp_path / ".old").mkdir()
+    (tmp_path / ".old" / "in.json").write_text("{}")
+    for n, head in [(1, "id,skills"), (2, '"id","skills"')]:
+        with gzip.open(tmp_path / f"part-{n}.csv.gz", "wt", encoding="utf-8-sig") as file:
+            file.write(f"\n{head}\n{n},Java\n")
+    expected = [("1", ["Java"], None), ("2", ["Java"], None)]
+    assert read(tmp_path, **TEXT) == expected
+    assert read(tmp_path, header=True) == expected
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("multiline", [False, True])
+def test_files_with_different_headers_are_refused(multiline: bool, read: Callable[..., Rows], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,skills\n1,Java\n")
+    (tmp_path / "b c.csv").write_text("skills,id\nSQL,2\n")
+    (tmp_path / "empty.csv").write_text("")
+    message = r"different headers: a.csv has id, skills; b c.csv has skills, id. Give them one header"
+    with pytest.raises(RecordsError, match=message):
+        read(tmp_path, **TEXT, multiline=multiline)
+    assert len(read(tmp_path, header=True)) == 2
+
+
+@pytest.mark.spark
+def test_tabs_part_the_fields_of_a_tsv(read: Callable[..., Rows], tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    with gzip.open(tmp_path / "parts" / "in.tsv.gz", "wt") as file:
+        file.write("id\tskills\n1\tJava, SQL\n")
+    (tmp_path / "in.TSV").write_text("1\tJava, SQL\n")
+    (tmp_path / "semicolon.tsv").write_text("1;Java, SQL\n")
+    expected = [("1", ["Java, SQL"], None)]
+    assert read(tmp_path / "in.TSV") == expected
+    assert read(tmp_path / "semicolon.tsv", delimiter=";") == expected
+    assert read(tmp_path / "parts", **TEXT) == expected
+    assert read(tmp_path / "parts", **TEXT, multiline=True) == expected
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize(
     ("content", "settings", "message"),
     [
-        (None, {}, r"no such file"),
+        (None, {}, r"no such file or folder"),
         ("", {}, r"is empty"),
         ("\n \n", {}, r"holds no records"),
         ("id,skills\n", TEXT, r"holds no records"),
         ("id,name\n1,x\n", TEXT, r"no column 'skills' \(input.skills_column\). Columns there: id, name"),
         ("nr,skills\n1,x\n", TEXT, r"no column 'id' \(input.id_column\)"),
-        ("id,skills\n1,x\n", {"shape": "array", "id_column": "id"}, r"is string, not an array. Set input.shape=text"),
+        (
+            "id,skills\n1,x\n",
+            {"shape": "array", "id_column": "id"},
+            r"is string, not an array of text. Set input.shape=text",
+        ),
+        ("id,skills,skills\n1,x,y\n", TEXT, r"several columns are named 'skills'"),
+        ("1,x\n", {"multiline": True}, r"input.multiline is for shape text"),
         ("1,x\n", {"source": ""}, r"input.source is not set"),
     ],
 )
@@ -150,10 +297,46 @@ def test_more_bad_input(read: Callable[..., Rows], tmp_path: Path) -> None:
         read("no_such_schema.no_such_table", **TEXT)
 
 
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    ("skills", "shape", "message"),
+    [
+        (["Java"], "text", r"is array<string>, not text. Set input.shape=array"),
+        ("Java", "array", r"is string, not an array of text. Set input.shape=text"),
+        ([{"name": "Java"}], "array", r"is array<struct.*>, not an array of text. Name another input.skills_column"),
+        ({"name": "Java"}, "text", r"is struct.*, not text. Name another input.skills_column"),
+    ],
+)
+def test_a_column_of_another_type_is_the_same_error_in_json_and_tables(
+    skills: object, shape: str, message: str, spark: SparkSession, read: Callable[..., Rows], tmp_path: Path
+) -> None:
+    (tmp_path / "in.jsonl").write_text('{"id": 1}\n' + json.dumps({"id": 2, "skills": skills}))
+    spark.read.json(str(tmp_path / "in.jsonl")).createOrReplaceGlobalTempView("typed")
+    for path in [tmp_path / "in.jsonl", "global_temp.typed"]:
+        with pytest.raises(RecordsError, match=message):
+            read(path, shape=shape, id_column="id")
+
+
+@pytest.mark.spark
+def test_one_value_of_another_type_is_a_malformed_record(read: Callable[..., Rows], tmp_path: Path) -> None:
+    lines = ['{"id": 1, "skills": ["Java"]}', '{"id": 2, "skills": "SQL"}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    assert read(tmp_path / "in.jsonl", **TEXT) == [("1", [lines[0]], "malformed_record"), ("2", ["SQL"], None)]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(("shape", "bad"), [("text", "{}"), ("array", "array({})")])
+def test_bytes_of_a_table_are_made_valid(shape: str, bad: str, spark: SparkSession) -> None:
+    skills = bad.format("CAST(X'636166e9' AS string)")
+    spark.sql(f"SELECT CAST(X'e9' AS string) AS id, {skills} AS skills").createOrReplaceGlobalTempView("bytes")
+    config = InputConfig(path="global_temp.bytes", source="test", shape=shape, id_column="id")
+    row = split_records(read_records(spark, config), config).collect()[0]
+    assert (row["record_id"], row["raw"]) == ("\ufffd", "caf\ufffd")
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\n\r")), max_size=20))
-def test_every_line_is_one_record_and_every_record_a_mention(lines: list[str]) -> None:
-    parsed = parse_ragged_lines(lines, ",")
-    assert parsed.num_rows == len(lines)
+def test_every_record_is_a_mention(lines: list[str]) -> None:
+    parsed = parse_lines(lines, partial(parse_cells, delimiter=","))
     hashed = parsed.append_column("record_hash", parsed.column("record_id"))
     mentions = split_batch(hashed, (), 100).to_pylist()
     assert sum(m["position"] == 0 for m in mentions) == len(lines)

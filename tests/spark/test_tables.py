@@ -50,6 +50,51 @@ def test_upsert_updates_inserts_and_deletes_in_one_commit(tables: Tables, texts:
     assert tables.version(TEXTS) == before + 1
 
 
+def test_a_first_write_that_failed_can_be_repeated(spark: SparkSession, tmp_path: Path) -> None:
+    tables = Tables(spark, str(tmp_path / "out"))
+    with pytest.raises(Exception, match="pulled plug"):
+        tables.append(TEXTS, spark.range(1).selectExpr("'a' AS text_key", "raise_error('pulled plug') AS text"))
+    assert (tmp_path / "out" / "tables" / "texts" / "_delta_log").is_dir()
+    again = Tables(spark, str(tmp_path / "out"))
+    again.append(TEXTS, spark.createDataFrame([("a", "one")], spark_schema(TEXTS)))
+    assert content(again) == {"a": "one"}
+
+
+def test_a_uri_works_like_a_folder(spark: SparkSession, texts: Callable[..., DataFrame], tmp_path: Path) -> None:
+    uri = f"file:{tmp_path}/out"
+    tables = Tables(spark, uri)
+    tables.insert_new(TEXTS, tables.stage("texts", texts(("a", "one"))))
+    tables.clear_staging()
+    again = Tables(spark, uri)
+    assert content(again) == {"a": "one"}
+    assert spark.read.parquet(f"{uri}/staging/texts").count() == 0
+
+
+def test_maintenance_is_no_change_and_a_hand_made_change_is_one(
+    tables: Tables, texts: Callable[..., DataFrame]
+) -> None:
+    tables.sync(TEXTS, texts(("a", "one"), ("b", "two")), {"links": 1})
+    version = tables.version(TEXTS)
+    tables._spark.sql(f"OPTIMIZE {tables.identifier('texts')}")
+    tables._spark.sql(f"ALTER TABLE {tables.identifier('texts')} SET TBLPROPERTIES ('team' = 'hr')")
+    assert (tables.version(TEXTS), tables.built_from(TEXTS)) == (version, {"links": 1})
+    tables._spark.sql(f"DELETE FROM {tables.identifier('texts')} WHERE text_key = 'a'")
+    assert tables.version(TEXTS) > version
+    assert tables.built_from(TEXTS) == {}
+
+
+def test_another_programs_note_is_no_record_of_ours(spark: SparkSession, tables: Tables, texts: Callable) -> None:
+    note = "spark.databricks.delta.commitInfo.userMetadata"
+    spark.conf.set(note, "nightly load")
+    try:
+        tables.append(TEXTS, texts(("a", "one")))
+        assert tables.built_from(TEXTS) == {}
+        tables.sync(TEXTS, texts(("a", "1")), {"links": 1})
+        assert spark.conf.get(note) == "nightly load"
+    finally:
+        spark.conf.unset(note)
+
+
 def test_replace_touches_its_scope_only(spark: SparkSession, tables: Tables) -> None:
     def rows(model: str, *keys: str) -> DataFrame:
         values = [(model, key, None, "failed", "text: x", 1) for key in keys]

@@ -30,6 +30,7 @@ def test_embed_udf_gives_the_vectors_of_the_job(spark: SparkSession, finished: R
 def test_link_udf_gives_the_links_of_the_job(
     spark: SparkSession, finished: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     skills = read(finished.root, "normalised_skills").drop_duplicates("raw").head(80)
     frame = spark.createDataFrame(skills[["raw"]])
     link = link_udf(str(SAMPLE / "taxonomy"))

@@ -1,0 +1,40 @@
+"""What a run is made of, resolved and checked before Spark starts."""
+
+from dataclasses import dataclass
+
+from skillsim.config import Config
+from skillsim.errors import ConfigError
+from skillsim.esco import Bundle, find_bundle
+from skillsim.linking import NO_LEXICON, PlainDecider
+from skillsim.model_files import resolve_model
+from skillsim.retrieval import retrieval_id
+from skillsim.spark.runs import RunIds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings, bundle and decision of a run, and the ids they give."""
+
+    config: Config
+    bundle: Bundle
+    decider: PlainDecider
+    ids: RunIds
+
+
+def plan_run(config: Config) -> Plan:
+    """Find bundle and model and derive their ids. Raises the errors of both, and ConfigError for what is not set."""
+    if not config.taxonomy.path:
+        raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
+    encoder, linking = config.encoder, config.linking
+    model = resolve_model(encoder.model, encoder.precision, encoder.prompt, encoder.max_length)
+    bundle = find_bundle(config.taxonomy.path, config.taxonomy.language, config.taxonomy.version)
+    decider = PlainDecider(linking.threshold, linking.nil_threshold)
+    ids = RunIds(
+        config.input.source,
+        bundle.taxonomy_id,
+        model.model_id,
+        retrieval_id(config.retrieval.top_k),
+        decider.decider_id,
+        NO_LEXICON,
+    )
+    return Plan(config, bundle, decider, ids)
