@@ -75,8 +75,8 @@ class Pipeline:
         earlier: dict[str, Any] | None = None
         try:
             new_records = self._split_records()
-            versions = table_versions(self._tables)
             if not new_records and self._report_stands() and not retryable(self._embeddings()):
+                versions = table_versions(self._tables)
                 earlier = finished_like_this(self._tables, self._ids, self._config.report, versions)
             if earlier:
                 log.info("nothing changed since run %s: its tables and report stand", earlier["run_id"])

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from skillsim.normaliser import Normaliser
-from skillsim.schemas import LINKS
+from skillsim.schemas import NORMALISED_SKILLS
 from skillsim.spark.pipeline import Pipeline
 from skillsim.text import TEXT_SEPARATORS, parse_field
 from tests.spark.conftest import SAMPLE, Run
@@ -75,44 +75,31 @@ def test_threshold_a_b_a_ends_in_a_and_embeds_nothing(
     assert [stage_rows(run, "candidates") for run in (b, a)] == [0, 0]
 
 
-def test_another_number_of_candidates_is_decided_on_again(
-    finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
-) -> None:
-    b = job(continued, records[:200], "retrieval.top_k=3")
-    assert stage_rows(b, "links") == len(read(finished.root, "texts"))
-    assert set(read(continued, "links")["retrieval_id"]) == {b.summary.ids.retrieval_id}
-    job(continued, records[:200])
-    assert_same_rows(read(continued, "links"), read(finished.root, "links"), LINKS)
+def test_other_candidates_are_decided_on_again(continued: Path, job: Callable[..., Run], records: list[str]) -> None:
+    run = job(continued, records[:200], "retrieval.top_k=3")
+    assert stage_rows(run, "links") == len(read(continued, "texts"))
+    assert set(read(continued, "links")["retrieval_id"]) == {run.summary.ids.retrieval_id}
 
 
-def test_rows_deleted_by_hand_come_back(
-    spark: SparkSession, finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
-) -> None:
-    spark.sql(f"DELETE FROM delta.`{continued}/tables/normalised_skills` WHERE position = 0")
-    job(continued, records[:200])
-    assert_same_tables(continued, finished.root)
-
-
-def test_a_failed_device_is_tried_again_without_new_records(
+def test_what_is_broken_or_missing_is_mended_without_new_records(
     spark: SparkSession, finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
 ) -> None:
     key = read(continued, "texts")["text_key"][0]
+    spark.sql(f"DELETE FROM delta.`{continued}/tables/normalised_skills` WHERE position = 0")
     spark.sql(
         f"UPDATE delta.`{continued}/tables/embeddings` SET status = 'failed', vector = NULL, attempts = 1, "
         f"reason = 'device: out of memory' WHERE text_key = '{key}'"
     )
+    (continued / "report.html").unlink()
     again = job(continued, records[:200])
     assert stage_rows(again, "embeddings") == 1
     row = read(continued, "embeddings").set_index("text_key").loc[key]
     assert (row["status"], row["attempts"]) == ("embedded", 2)
-
-
-def test_another_report_is_written_without_new_records(
-    continued: Path, job: Callable[..., Run], records: list[str]
-) -> None:
-    (continued / "report.html").unlink()
-    assert job(continued, records[:200]).summary.unchanged_since is None
+    assert_same_rows(*(read(root, "normalised_skills") for root in (continued, finished.root)), NORMALISED_SKILLS)
     assert (continued / "report.html").is_file()
+
+
+def test_another_report_is_a_change(continued: Path, job: Callable[..., Run], records: list[str]) -> None:
     assert job(continued, records[:200], "report.min_records=3").summary.unchanged_since is None
     assert job(continued, records[:200], "report.min_records=3").summary.unchanged_since
 
