@@ -20,7 +20,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def parse_lines(lines: Iterable[str], parse: Callable[[str], Record]) -> pa.RecordBatch:
     """One record for each line, with the columns of RECORDS."""
-    csv.field_size_limit(2**31 - 1)
     columns = list(zip(*map(parse, lines), strict=True)) or [(), (), ()]
     return pa.RecordBatch.from_arrays(
         [pa.array(c, f.type) for c, f in zip(columns, RECORDS, strict=True)], schema=RECORDS
@@ -29,6 +28,7 @@ def parse_lines(lines: Iterable[str], parse: Callable[[str], Record]) -> pa.Reco
 
 def csv_fields(line: str, delimiter: str) -> list[str] | None:
     """None where a quote is open or out of place."""
+    csv.field_size_limit(2**31 - 1)
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error:
