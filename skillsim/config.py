@@ -52,6 +52,12 @@ class InputConfig(_Section):
         "without an id is a new record",
     )
     skills_column: str = Field("skills", description="the column with the skills (shapes text, array)")
+    mode: Literal["append", "snapshot"] = Field(
+        "append", description="whether a record that the feed no longer holds stays (append) or is removed (snapshot)"
+    )
+    max_removed: float = Field(
+        0.5, ge=0, le=1, description="share of a feed's records that one snapshot may remove; more is an error"
+    )
     separators: tuple[str, ...] | Literal["default"] | None = Field(
         None,
         description='between skills in one field; "default" is the list of skillsim.text; '
@@ -71,6 +77,10 @@ class OutputConfig(_Section):
     artifacts_path: str | None = Field(
         None,
         description="where the label index goes: a folder that driver and executors share; unset: ROOT/artifacts",
+    )
+
+    wait_minutes: float = Field(
+        0, ge=0, description="how long to wait for another run on the same output to end; 0: end at once with an error"
     )
 
 
@@ -115,6 +125,12 @@ class ReportConfig(_Section):
     top: int = Field(30, ge=1, le=1000, description="rows of each list")
 
 
+class MaintainConfig(_Section):
+    retention_hours: float = Field(
+        168, ge=0, description="jobs/maintain.py keeps files of older table versions for so long; 168 is Delta's week"
+    )
+
+
 class SparkConfig(_Section):
     master: str | None = Field(None, description="only where no session and no spark-submit gives one")
     rows_per_task: int = Field(4_000, ge=1, description="texts in one task of a model stage")
@@ -132,6 +148,7 @@ class Config(_Section):
     retrieval: RetrievalConfig = RetrievalConfig()
     linking: LinkingConfig = LinkingConfig()
     report: ReportConfig = ReportConfig()
+    maintain: MaintainConfig = MaintainConfig()
     spark: SparkConfig = SparkConfig()
 
 

@@ -29,5 +29,9 @@ class TablesError(SkillsimError):
     """The output namespace is not usable."""
 
 
+class LeaseError(TablesError):
+    """Another run writes to the namespace."""
+
+
 class BalanceError(SkillsimError):
     """A stage lost or invented rows: the counts of the run do not balance."""

@@ -267,6 +267,27 @@ RUNS = Table(
     key=("run_id",),
 )
 
+FORGOTTEN = Table(
+    "forgotten",
+    _schema(
+        ("id_hash", _STR),  # of a record that was erased: it is not taken in again
+        ("salt", _STR),  # one a namespace
+        ("forgotten_at", _TIME),
+    ),
+    key=("id_hash",),
+)
+
+LEASES = Table(
+    "leases",
+    _schema(
+        ("name", _STR),  # "writer", the one lease of a namespace
+        ("run_id", _STR),  # of its holder; null when it is free
+        ("host", _STR),
+        ("heartbeat_at", _TIME),
+    ),
+    key=("name",),
+)
+
 TABLES = {
     table.name: table
     for table in (
@@ -282,5 +303,7 @@ TABLES = {
         LINKS,
         NORMALISED_SKILLS,
         RUNS,
+        FORGOTTEN,
+        LEASES,
     )
 }

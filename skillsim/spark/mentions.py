@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from skillsim.config import InputConfig
+from skillsim.errors import BalanceError, RecordsError
 from skillsim.schemas import MENTIONS
+from skillsim.spark.erasure import without_forgotten
+from skillsim.spark.progress import Stage
+from skillsim.spark.tables import Tables
 from skillsim.text import parse_field, parse_mention
 
 log = logging.getLogger(__name__)
@@ -21,6 +25,58 @@ FREE_TEXT_WORDS = 8
 _ARROW = pa.schema([f for f in MENTIONS.schema if f.name not in ("source", "run_id", "ingested_at")])
 
 
+def store_mentions(
+    tables: Tables,
+    records: DataFrame,
+    config: InputConfig,
+    stamp: dict[str, Column],
+    rows_per_task: int,
+    account: Stage,
+) -> int:
+    """New and changed records to mentions, absent ones out of it, in one commit; how many records those are.
+
+    `stamp`: MENTIONS' columns that are the same in all rows: source, run_id, ingested_at.
+    """
+    mentions = tables.read(MENTIONS)
+    seen = Observation("records")
+    records = without_forgotten(records.observe(seen, F.count(F.lit(1)).alias("rows")), tables, config.source)
+    if config.mode == "snapshot":
+        records = tables.stage("input", records)
+    fresh = tables.stage("records", new_or_changed(records, mentions, config.source))
+    changed = fresh.count()
+    account.rows_in = seen.get["rows"]
+    absent, removed = None, 0
+    if config.mode == "snapshot":
+        absent = tables.stage("absent", absent_records(records, mentions, config.source))
+        removed = _checked_count(absent, mentions, config)
+    counts = (f"{count:,}" for count in (account.rows_in, changed, removed))
+    log.info("mentions: %s records, %s of them new or changed; %s removed", *counts)
+    if not changed + removed:
+        return 0
+    tasks = max(2, changed // rows_per_task)
+    split = tables.stage("mentions", split_records(fresh.repartition(tasks), config))
+    came_out = split.where(F.col("position") == 0).count()
+    if came_out != changed:
+        raise BalanceError(f"mentions: {changed} records went in, {came_out} came out.")
+    gone = leftover_positions(mentions, split, absent, config.source)
+    tables.upsert(MENTIONS, split.withColumns(stamp), gone=gone)
+    warn_of_free_text(split)
+    account.rows_out = split.count()
+    return changed + removed
+
+
+def _checked_count(absent: DataFrame, mentions: DataFrame, config: InputConfig) -> int:
+    """Raises RecordsError where a snapshot would remove more than it may."""
+    known = mentions.where((F.col("source") == config.source) & (F.col("position") == 0)).count()
+    removed = absent.count()
+    if removed > config.max_removed * known:
+        raise RecordsError(
+            f"--input {config.path}: {removed:,} of the {known:,} records of '{config.source}' are not in this "
+            "snapshot. If that is right, raise input.max_removed; if the file is a part, use input.mode=append."
+        )
+    return removed
+
+
 def new_or_changed(records: DataFrame, mentions: DataFrame, source: str) -> DataFrame:
     """Records whose (record_id, record_hash) `mentions` does not hold yet for this source."""
     # Every record has a first mention, so one row a record is enough to know its hash.
@@ -28,11 +84,18 @@ def new_or_changed(records: DataFrame, mentions: DataFrame, source: str) -> Data
     return records.join(known, on=["record_id", "record_hash"], how="left_anti")
 
 
-def leftover_positions(mentions: DataFrame, split: DataFrame, source: str) -> DataFrame:
-    """Keys of old mentions of the records in `split` at positions they no longer reach."""
-    old = mentions.where(F.col("source") == source).join(
-        split.select("record_id").distinct(), on="record_id", how="left_semi"
-    )
+def absent_records(records: DataFrame, mentions: DataFrame, source: str) -> DataFrame:
+    """Ids that `mentions` holds for this source and `records` does not."""
+    known = mentions.where((F.col("source") == source) & (F.col("position") == 0)).select("record_id")
+    return known.join(records.select("record_id"), on="record_id", how="left_anti")
+
+
+def leftover_positions(mentions: DataFrame, split: DataFrame, absent: DataFrame | None, source: str) -> DataFrame:
+    """Keys of old mentions: of absent records, and of those in `split` at positions they no longer reach."""
+    touched = split.select("record_id").distinct()
+    if absent is not None:
+        touched = touched.union(absent)
+    old = mentions.where(F.col("source") == source).join(touched, on="record_id", how="left_semi")
     return old.select("source", "record_id", "position").join(
         split.select("record_id", "position"), on=["record_id", "position"], how="left_anti"
     )

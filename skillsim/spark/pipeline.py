@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.errors import BalanceError, ConfigError, PlatformError
@@ -30,8 +30,9 @@ from skillsim.schemas import (
     Table,
 )
 from skillsim.spark.embeddings import embed, missing_embeddings, retryable
+from skillsim.spark.lease import writer_lease
 from skillsim.spark.linking import NORMALISE_VERSION, decidable, decide_links, normalise, undecided
-from skillsim.spark.mentions import leftover_positions, new_or_changed, split_records, warn_of_free_text
+from skillsim.spark.mentions import store_mentions
 from skillsim.spark.paths import is_uri
 from skillsim.spark.plan import Plan
 from skillsim.spark.progress import Progress
@@ -42,6 +43,7 @@ from skillsim.spark.runs import Summary, finished_like_this, record_run, table_v
 from skillsim.spark.slices import run_in_slices
 from skillsim.spark.tables import Tables
 from skillsim.spark.taxonomy import store_taxonomy, taxonomy_rows
+from skillsim.spark.texts import add_new_texts, remove_orphans
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +72,14 @@ class Pipeline:
         self._one_link = {"taxonomy_id": plan.ids.taxonomy_id, "model_id": plan.ids.model_id}
 
     def run(self) -> Summary:
-        """All stages, the balance, the report and the run's row; a failure is recorded too, and raised."""
+        """All stages, the balance, the report and the run's row; a failure is recorded too, and raised.
+
+        Raises LeaseError when another run writes to the namespace.
+        """
+        with writer_lease(self._spark, self._tables, self._run_id, self._config.output.wait_minutes):
+            return self._run()
+
+    def _run(self) -> Summary:
         log.info("run %s into %s", self._run_id, self._tables.root)
         earlier: dict[str, Any] | None = None
         try:
@@ -107,33 +116,15 @@ class Pipeline:
         return statuses
 
     def _split_records(self) -> int:
-        """New and changed records to mentions, in one commit; how many records those are."""
-        source = self._config.input.source
+        """How many records are new, changed or removed."""
         with self._progress.stage("mentions") as stage:
-            mentions = self._tables.read(MENTIONS)
-            seen = Observation("records")
-            records = self._records.observe(seen, F.count(F.lit(1)).alias("rows"))
-            fresh = self._tables.stage("records", new_or_changed(records, mentions, source))
-            changed = fresh.count()
-            stage.rows_in = seen.get["rows"]
-            log.info("mentions: %s records, %s of them new or changed", f"{stage.rows_in:,}", f"{changed:,}")
-            if not changed:
-                return 0
-            tasks = max(2, changed // self._config.spark.rows_per_task)
-            split = self._tables.stage("mentions", split_records(fresh.repartition(tasks), self._config.input))
-            came_out = split.where(F.col("position") == 0).count()
-            if came_out != changed:
-                raise BalanceError(f"mentions: {changed} records went in, {came_out} came out.")
-            constants = {
-                "source": F.lit(source),
+            stamp = {
+                "source": F.lit(self._config.input.source),
                 "run_id": F.lit(self._run_id),
                 "ingested_at": F.lit(self._started).cast("timestamp"),
             }
-            gone = leftover_positions(mentions, split, source)
-            self._tables.upsert(MENTIONS, split.withColumns(constants), gone=gone)
-            warn_of_free_text(split)
-            stage.rows_out = split.count()
-        return changed
+            tasks = self._config.spark.rows_per_task
+            return store_mentions(self._tables, self._records, self._config.input, stamp, tasks, stage)
 
     def _store_taxonomy(self) -> None:
         with self._progress.stage("taxonomy") as stage:
@@ -142,13 +133,10 @@ class Pipeline:
 
     def _collect_texts(self) -> None:
         with self._progress.stage("texts") as stage:
-            kept = self._tables.read(MENTIONS).where(F.col("text_key").isNotNull())
-            distinct = kept.select("text_key", "text").dropDuplicates(["text_key"])
-            new = distinct.join(self._tables.read(TEXTS).select("text_key"), on="text_key", how="left_anti")
-            staged = self._tables.stage("texts", new)
-            stage.rows_in = stage.rows_out = staged.count()
-            if stage.rows_in:
-                self._tables.insert_new(TEXTS, staged)
+            stage.rows_in = stage.rows_out = add_new_texts(self._tables)
+            removed = remove_orphans(self._tables)
+        if removed:
+            log.info("texts: %s that no mention holds any more are removed from all tables", f"{removed:,}")
 
     def _embed_texts(self) -> None:
         """Texts of mentions and of labels alike: a skill that is a label is embedded once."""

@@ -15,7 +15,8 @@ from pyspark.sql import functions as F
 from skillsim.config import Config, ReportConfig
 from skillsim.schemas import CANDIDATES, EMBEDDINGS, LINKS, MENTIONS, NORMALISED_SKILLS, RUNS, TEXTS
 from skillsim.spark.progress import Stage
-from skillsim.spark.tables import Tables, spark_schema
+from skillsim.spark.sql import spark_schema
+from skillsim.spark.tables import Tables
 
 _VERSIONED = ("skillsim", "pyspark", "delta-spark", "torch", "sentence-transformers", "pyarrow", "numpy")
 # A run's outcome is a function of these tables and its ids.

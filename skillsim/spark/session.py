@@ -40,6 +40,8 @@ _LOCAL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
+    # VACUUM lists files in so many tasks; of the default of 10,000 each costs its overhead.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
 }
 # The driver's JVM must know these when it starts: spark-submit takes them from spark-defaults.conf.
 _LOCAL_JVM = {

@@ -10,7 +10,8 @@ from skillsim.config import SparkConfig
 from skillsim.errors import BalanceError
 from skillsim.schemas import Table
 from skillsim.spark.progress import Meter, Stage
-from skillsim.spark.tables import Scope, Tables
+from skillsim.spark.sql import Scope
+from skillsim.spark.tables import Tables
 
 _PREFIXES = 16**4  # slices are cut on the first four hex digits of the key
 

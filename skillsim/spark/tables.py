@@ -7,7 +7,8 @@ that Spark Connect and Databricks need nothing more than a session.
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -15,12 +16,12 @@ from pathlib import Path
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from skillsim.errors import TablesError
 from skillsim.schemas import SCHEMA_VERSION, TABLES, Table
 from skillsim.spark.paths import is_uri, spark_path
+from skillsim.spark.sql import Scope, column_list, conform, predicate, quoted, spark_schema
 
 _KNOWN_ENTRIES = {"tables", "artifacts", "staging", "report.html"}
 _CATALOG_SCHEMA = re.compile(r"^[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*$")
@@ -28,12 +29,6 @@ _VERSION_PROPERTY = "skillsim.schemaVersion"
 _NOTE = "spark.databricks.delta.commitInfo.userMetadata"
 # Commits that leave every row as it was.
 _MAINTENANCE = {"OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES"}
-
-Scope = Mapping[str, str]  # column -> the one value this write is about
-
-
-def spark_schema(table: Table) -> StructType:
-    return from_arrow_schema(table.schema)
 
 
 class Tables:
@@ -48,13 +43,14 @@ class Tables:
         self.is_local = not self._is_schema and not is_uri(root)
         self.root = str(Path(root).expanduser().resolve()) if self.is_local else root.rstrip("/")
         self._base = self.root if self._is_schema else spark_path(self.root, escape_globs=False)
+        self.guard: Callable[[], None] | None = None  # asked before each commit; raises when another run took over
         self._staged: dict[str, StructType] = {}
         self._known: set[str] = set()
         self._check_namespace()
 
     def _check_namespace(self) -> None:
         if self._is_schema:
-            if not self._spark.catalog.databaseExists(_quoted(self.root.split("."))):
+            if not self._spark.catalog.databaseExists(quoted(self.root.split("."))):
                 raise TablesError(
                     f"--output {self.root}: no such schema. Create it (CREATE SCHEMA {self.root}), or write a folder "
                     f"as ./{self.root}."
@@ -85,7 +81,7 @@ class Tables:
     def location(self, name: str) -> str:
         """The URI of a table; its quoted three-level name in a catalog."""
         if self._is_schema:
-            return _quoted([*self.root.split("."), name])
+            return quoted([*self.root.split("."), name])
         return f"{self._base}/tables/{name}"
 
     def identifier(self, name: str) -> str:
@@ -133,25 +129,44 @@ class Tables:
         history = self._spark.sql(f"DESCRIBE HISTORY {self.identifier(table.name)} LIMIT 100").collect()
         return next((row for row in history if row["operation"] not in _MAINTENANCE), history[-1])
 
+    def _before_commit(self, table: Table) -> None:
+        if self.guard is not None:
+            self.guard()
+
     def _create(self, table: Table, rows: DataFrame) -> None:
         """The first write of a table makes it, in the same commit, also where an earlier one failed midway."""
-        writer = _conform(rows, table).writeTo(self.identifier(table.name)).using("delta")
-        writer = writer.tableProperty(_VERSION_PROPERTY, str(SCHEMA_VERSION))
+        self._before_commit(table)
+        writer = conform(rows, table).writeTo(self.identifier(table.name)).using("delta")
+        for name, value in _properties(table).items():
+            writer = writer.tableProperty(name, value)
         if table.partition_by:
             writer = writer.partitionedBy(*(F.col(column) for column in table.partition_by))
         writer.createOrReplace()
 
+    def create_if_absent(self, table: Table) -> None:
+        """An empty table; of two who try at once, both find it."""
+        if self.exists(table):
+            return
+        properties = ", ".join(f"'{name}' = '{value}'" for name, value in _properties(table).items())
+        columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in spark_schema(table).fields)
+        self._spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self.identifier(table.name)} ({columns}) USING delta "
+            f"TBLPROPERTIES ({properties})"
+        )
+
     def append(self, table: Table, rows: DataFrame) -> None:
         if self.exists(table):
-            _conform(rows, table).writeTo(self.identifier(table.name)).append()
+            self._before_commit(table)
+            conform(rows, table).writeTo(self.identifier(table.name)).append()
         else:
             self._create(table, rows)
 
     def replace(self, table: Table, rows: DataFrame, scope: Scope) -> None:
         """The rows of `scope` become `rows`."""
         if self.exists(table):
+            self._before_commit(table)
             condition = reduce(and_, (F.col(column) == value for column, value in scope.items()))
-            _conform(rows, table).writeTo(self.identifier(table.name)).overwrite(condition)
+            conform(rows, table).writeTo(self.identifier(table.name)).overwrite(condition)
         else:
             self._create(table, rows)
 
@@ -169,7 +184,7 @@ class Tables:
     def clear_staging(self) -> None:
         """Drop what `stage` made, in earlier runs too; under a URI, empty what this run made."""
         if self._is_schema:
-            schema = _quoted(self.root.split("."))
+            schema = quoted(self.root.split("."))
             for row in self._spark.sql(f"SHOW TABLES IN {schema} LIKE 'staging_*'").collect():
                 self._spark.sql(f"DROP TABLE IF EXISTS {self.identifier(row['tableName'])}")
         elif self.is_local:
@@ -184,90 +199,96 @@ class Tables:
 
         `rows` must be cheap to scan twice (staged) and hold each key once. `scope` prunes partitions.
         """
-        source = _conform(rows, table).selectExpr("*", "false AS _gone")
+        source = conform(rows, table).selectExpr("*", "false AS _gone")
         if gone is not None:
             nulls = [f"CAST(NULL AS {f.dataType.simpleString()}) AS `{f.name}`" for f in spark_schema(table).fields]
             keys = [f"`{k}`" if k in table.key else null for k, null in zip(table.schema.names, nulls, strict=True)]
             source = source.unionByName(gone.selectExpr(*keys, "true AS _gone"))
         columns = table.schema.names
         sets = ", ".join(f"t.`{c}` = s.`{c}`" for c in columns)
+        inserts = f"({column_list(columns)}) VALUES ({column_list(columns, 's.')})"
         self._merge(
             table,
             source,
             scope,
             f"WHEN MATCHED AND s._gone THEN DELETE WHEN MATCHED THEN UPDATE SET {sets} "
-            f"WHEN NOT MATCHED AND NOT s._gone THEN INSERT ({_list(columns)}) VALUES ({_list(columns, 's.')})",
+            f"WHEN NOT MATCHED AND NOT s._gone THEN INSERT {inserts}",
         )
 
     def insert_new(self, table: Table, rows: DataFrame, scope: Scope | None = None) -> None:
         """Insert the rows whose key is not there yet; one commit."""
-        columns = table.schema.names
-        self._merge(
-            table,
-            _conform(rows, table),
-            scope,
-            f"WHEN NOT MATCHED THEN INSERT ({_list(columns)}) VALUES ({_list(columns, 's.')})",
-        )
+        self._merge(table, conform(rows, table), scope, "WHEN NOT MATCHED THEN INSERT *")
+
+    def delete(self, table: Table, keys: DataFrame) -> None:
+        """Delete the rows that agree with a row of `keys` on all of its columns; one commit."""
+        if self.exists(table):
+            self._merge(table, keys.distinct(), None, "WHEN MATCHED THEN DELETE", tuple(keys.columns))
+
+    def optimize(self, table: Table) -> None:
+        """Few large files for many small ones."""
+        self._spark.sql(f"OPTIMIZE {self.identifier(table.name)}")
+
+    def vacuum(self, table: Table, retention_hours: float) -> None:
+        """Remove the files of versions older than this; with 0, whoever reads an older one now fails."""
+        self._before_commit(table)
+        with self._setting("spark.databricks.delta.retentionDurationCheck.enabled", "false"):
+            # Rows marked as deleted, where a platform does that, must leave the files before those can go.
+            self._spark.sql(f"REORG TABLE {self.identifier(table.name)} APPLY (PURGE)")
+            self._spark.sql(f"VACUUM {self.identifier(table.name)} RETAIN {retention_hours} HOURS")
 
     def sync(self, table: Table, rows: DataFrame, built_from: Mapping[str, int | str]) -> None:
         """The table becomes `rows`; a row that differs in nothing but its run_id stays. One commit.
 
         `built_from` is kept in that commit, for `Tables.built_from`.
         """
-        columns = table.schema.names
-        compared = [c for c in columns if c not in table.key and c != "run_id"]
+        compared = [c for c in table.schema.names if c not in table.key and c != "run_id"]
         differs = " OR ".join(f"NOT (t.`{c}` <=> s.`{c}`)" for c in compared)
-        sets = ", ".join(f"t.`{c}` = s.`{c}`" for c in columns)
-        foreign_note = self._spark.conf.get(_NOTE, None)
-        self._spark.conf.set(_NOTE, json.dumps(built_from, sort_keys=True))
-        try:
+        with self._setting(_NOTE, json.dumps(built_from, sort_keys=True)):
             self._merge(
                 table,
-                _conform(rows, table),
+                conform(rows, table),
                 None,
-                f"WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets} "
-                f"WHEN NOT MATCHED THEN INSERT ({_list(columns)}) VALUES ({_list(columns, 's.')}) "
+                f"WHEN MATCHED AND ({differs}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT * "
                 "WHEN NOT MATCHED BY SOURCE THEN DELETE",
             )
-        finally:
-            if foreign_note is None:
-                self._spark.conf.unset(_NOTE)
-            else:
-                self._spark.conf.set(_NOTE, foreign_note)
 
-    def _merge(self, table: Table, source: DataFrame, scope: Scope | None, clauses: str) -> None:
+    @contextmanager
+    def _setting(self, key: str, value: str) -> Iterator[None]:
+        """A setting of the session for the time being."""
+        before = self._spark.conf.get(key, None)
+        self._spark.conf.set(key, value)
+        try:
+            yield
+        finally:
+            if before is None:
+                self._spark.conf.unset(key)
+            else:
+                self._spark.conf.set(key, before)
+
+    def _merge(
+        self,
+        table: Table,
+        source: DataFrame,
+        scope: Scope | None,
+        clauses: str,
+        key: tuple[str, ...] = (),
+    ) -> None:
         if not self.exists(table):
             self._create(table, source)
             return
+        self._before_commit(table)
         view = f"skillsim_merge_{table.name}"
         source.createOrReplaceTempView(view)
-        on = " AND ".join(f"t.`{key}` = s.`{key}`" for key in table.key)
+        on = " AND ".join(f"t.`{column}` = s.`{column}`" for column in key or table.key)
         if scope:
-            on += " AND " + _predicate(scope, "t.")
+            on += " AND " + predicate(scope, "t.")
         try:
             self._spark.sql(f"MERGE INTO {self.identifier(table.name)} t USING {view} s ON {on} {clauses}")
         finally:
             self._spark.catalog.dropTempView(view)
 
 
-def _conform(rows: DataFrame, table: Table) -> DataFrame:
-    """Exactly the contract's columns, in its order and types."""
-    return rows.selectExpr(
-        *(f"CAST(`{f.name}` AS {f.dataType.simpleString()}) AS `{f.name}`" for f in spark_schema(table).fields)
-    )
-
-
-def _quoted(parts: list[str]) -> str:
-    return ".".join(f"`{part}`" for part in parts)
-
-
-def _list(columns: list[str], prefix: str = "") -> str:
-    return ", ".join(f"{prefix}`{column}`" for column in columns)
-
-
-def _predicate(scope: Scope, prefix: str = "") -> str:
-    return " AND ".join(f"{prefix}`{column}` = '{_escape(value)}'" for column, value in scope.items())
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "\\'")
+def _properties(table: Table) -> dict[str, str]:
+    """The log keeps each file's least and greatest values: those of keys alone, never of what people wrote."""
+    counted = [column for column in table.key if column not in ("record_id", *table.partition_by)]
+    return {_VERSION_PROPERTY: str(SCHEMA_VERSION), "delta.dataSkippingStatsColumns": ",".join(counted)}

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from skillsim.errors import RecordsError
 from skillsim.normaliser import Normaliser
-from skillsim.schemas import NORMALISED_SKILLS
+from skillsim.schemas import NORMALISED_SKILLS, RUNS, Table
 from skillsim.spark.pipeline import Pipeline
+from skillsim.spark.tables import Tables
 from skillsim.text import TEXT_SEPARATORS, parse_field
 from tests.spark.conftest import SAMPLE, Run
 from tests.spark.identity import assert_same_rows, assert_same_tables, read
@@ -118,27 +120,66 @@ def test_new_edited_shrunk_and_reordered_records_end_as_in_a_fresh_run(
 ) -> None:
     known = set(read(continued, "embeddings")["text_key"])
     grown = job(continued, changed_records)
-    assert_same_tables(continued, fresh.root, leftovers=True)
+    assert_same_tables(continued, fresh.root)
     new = set(read(fresh.root, "embeddings")["text_key"]) - known
     assert stage_rows(grown, "embeddings") == len(new) > 0
 
 
-@pytest.mark.parametrize("stage", ["_embed_texts", "_normalise_mentions"])
-def test_a_crash_leaves_tables_that_a_rerun_finishes(
-    stage: str,
+def test_a_snapshot_removes_what_it_lacks_and_nothing_of_other_sources(
+    job: Callable[..., Run], records: list[str], continued: Path, tmp_path: Path
+) -> None:
+    job(continued, records[200:220], "input.source=other")
+    kept = records[10:200]
+    run = job(continued, kept, "input.mode=snapshot")
+    assert stage_rows(run, "embeddings") == 0
+    expected = job(tmp_path / "expected", kept)
+    job(expected.root, records[200:220], "input.source=other")
+    assert_same_tables(continued, expected.root)
+    assert job(continued, kept, "input.mode=snapshot").summary.unchanged_since == run.summary.run_id
+
+
+def test_a_snapshot_that_would_empty_the_feed_is_refused(
+    finished: Run, job: Callable[..., Run], records: list[str], continued: Path
+) -> None:
+    with pytest.raises(RecordsError, match=r"150 of the 200 records of 'test'.*input\.max_removed"):
+        job(continued, records[:50], "input.mode=snapshot")
+    assert_same_tables(continued, finished.root)
+    run = job(continued, records[:50], "input.mode=snapshot", "input.max_removed=1")
+    assert set(read(run.root, "mentions")["record_id"]) == {next(csv.reader([line]))[0] for line in records[:50]}
+
+
+def test_a_run_killed_before_each_commit_in_turn_ends_in_the_same_tables(
     fresh: Run,
     continued: Path,
     job: Callable[..., Run],
     changed_records: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Every attempt makes one commit and dies before its next: also the state after each commit is gone on from."""
+    killed: list[str] = []
+    committed: list[str] = []
+
+    def before_commit(self: Tables, table: Table) -> None:
+        if table is RUNS:
+            return
+        if committed:
+            killed.append(table.name)
+            raise RuntimeError("pulled plug")
+        committed.append(table.name)
+
     with monkeypatch.context() as patch:
-        patch.setattr(Pipeline, stage, lambda self: (_ for _ in ()).throw(RuntimeError("pulled plug")))
-        with pytest.raises(RuntimeError, match="pulled plug"):
-            job(continued, changed_records)
-    rerun = job(continued, changed_records)
+        patch.setattr(Tables, "_before_commit", before_commit)
+        for _ in range(20):
+            committed.clear()
+            try:
+                rerun = job(continued, changed_records)
+            except RuntimeError as error:
+                assert str(error) == "pulled plug"  # noqa: PT017
+            else:
+                break
+    assert set(killed) == {"texts", "embeddings", "candidates", "links", "normalised_skills"}
     assert rerun.summary.statuses == fresh.summary.statuses
-    assert_same_tables(continued, fresh.root, leftovers=True)
+    assert_same_tables(continued, fresh.root)
     outcomes = read(continued, "runs").sort_values("started_at")[["outcome", "error"]].values.tolist()
     assert outcomes[-2:] == [["failed", "RuntimeError: pulled plug"], ["succeeded", None]]
 

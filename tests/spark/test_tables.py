@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from skillsim.errors import TablesError
 from skillsim.schemas import EMBEDDINGS, MENTIONS, NORMALISED_SKILLS, TEXTS
-from skillsim.spark.tables import Tables, spark_schema
+from skillsim.spark.sql import spark_schema
+from skillsim.spark.tables import Tables
 
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 

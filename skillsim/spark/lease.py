@@ -1,0 +1,163 @@
+"""One writer a namespace: a second run waits, or ends with one clear error.
+
+A local folder is locked by the operating system, which frees the lock with its process. Elsewhere a row of the table
+`leases` names the holder, who renews it by a heartbeat; a lease whose heartbeat has stopped is taken over, and its
+former holder refused at its next write.
+"""
+
+import logging
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pyspark.errors import PySparkException
+from pyspark.sql import Row, SparkSession
+
+from skillsim.errors import LeaseError
+from skillsim.schemas import LEASES
+from skillsim.spark.tables import Tables
+
+log = logging.getLogger(__name__)
+
+LOCK_NAME = ".skillsim.lock"
+HEARTBEAT_S = 30.0
+TAKEOVER_S = 300.0
+_POLL_S = 5.0
+
+
+@contextmanager
+def writer_lease(spark: SparkSession, tables: Tables, run_id: str, wait_minutes: float) -> Iterator[None]:
+    """Hold the namespace. Raises LeaseError when another run holds it and does not end within `wait_minutes`."""
+    if tables.is_local:
+        with _locked_folder(Path(tables.root), run_id, wait_minutes * 60):
+            yield
+        return
+    lease = RowLease(spark, tables, run_id)
+    _wait_for(lease.acquire, tables.root, wait_minutes * 60)
+    tables.guard = lease.check
+    try:
+        with lease.beating():
+            yield
+    finally:
+        tables.guard = None
+        lease.release()
+
+
+@contextmanager
+def _locked_folder(root: Path, run_id: str, wait_s: float) -> Iterator[None]:
+    root.mkdir(parents=True, exist_ok=True)
+    holder = root / f"{LOCK_NAME}.holder"
+    lock = FileLock(root / LOCK_NAME)
+
+    def acquire() -> str | None:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
+        return None
+
+    _wait_for(acquire, str(root), wait_s)
+    try:
+        holder.write_text(f"run {run_id} on {socket.gethostname()}", encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _wait_for(acquire: Callable[[], str | None], root: str, wait_s: float) -> None:
+    """`acquire` gives None, or who holds the namespace."""
+    deadline = time.monotonic() + wait_s
+    told = False
+    while (holder := acquire()) is not None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise LeaseError(
+                f"--output {root}: another run writes there ({holder}). Wait for its end, or let this one wait: "
+                "--set output.wait_minutes=60."
+            )
+        if not told:
+            log.info("waiting up to %d minutes for the end of %s", math.ceil(wait_s / 60), holder)
+            told = True
+        time.sleep(min(_POLL_S, left))
+
+
+class RowLease:
+    """The lease as a row of `leases`, for object stores and catalogs, whose commits Delta makes atomic."""
+
+    def __init__(self, spark: SparkSession, tables: Tables, run_id: str) -> None:
+        self._spark, self._tables, self._run_id = spark, tables, run_id
+        self._lost = threading.Event()
+        self._table = tables.identifier(LEASES.name)
+
+    def acquire(self) -> str | None:
+        """None when it is ours now, else who holds it."""
+        ours = f"'writer' AS name, '{self._run_id}' AS run_id, '{socket.gethostname()}' AS host"
+        stopped = f"t.heartbeat_at < current_timestamp() - INTERVAL {TAKEOVER_S:.0f} SECONDS"
+        try:
+            self._tables.create_if_absent(LEASES)
+            self._spark.sql(
+                f"MERGE INTO {self._table} t USING (SELECT {ours}, current_timestamp() AS heartbeat_at) s "
+                f"ON t.name = s.name WHEN MATCHED AND (t.run_id IS NULL OR {stopped}) THEN UPDATE SET * "
+                "WHEN NOT MATCHED THEN INSERT *"
+            )
+        except PySparkException as problem:
+            if not _is_conflict(problem):
+                raise
+        row = self._row()
+        if row["run_id"] == self._run_id:
+            return None
+        return f"run {row['run_id']} on {row['host']}, last seen {row['heartbeat_at']}"
+
+    def check(self) -> None:
+        """Raises LeaseError when another run has taken over."""
+        if self._lost.is_set():
+            raise LeaseError(
+                f"--output {self._tables.root}: run {self._row()['run_id']} has taken over, as this one gave no sign "
+                f"of life for {TAKEOVER_S:.0f} seconds. Its tables stand; run again when it has ended."
+            )
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Renew the lease on a thread."""
+        ended = threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(HEARTBEAT_S):
+                self.renew()
+
+        thread = threading.Thread(target=beat, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def renew(self) -> None:
+        self._update("heartbeat_at = current_timestamp()")
+        if self._row()["run_id"] != self._run_id:
+            self._lost.set()
+
+    def release(self) -> None:
+        self._update("run_id = NULL")
+
+    def _update(self, change: str) -> None:
+        """Of our own row only; where another run is taking it over, its commit decides."""
+        try:
+            self._spark.sql(f"UPDATE {self._table} SET {change} WHERE run_id = '{self._run_id}'")
+        except PySparkException as problem:
+            if not _is_conflict(problem):
+                raise
+
+    def _row(self) -> Row:
+        return self._tables.read(LEASES).collect()[0]
+
+
+def _is_conflict(problem: PySparkException) -> bool:
+    """Delta refused the commit since another run's came first."""
+    return "DELTA_CONCURRENT" in str(problem) or "ConcurrentModification" in str(problem)

@@ -1,0 +1,38 @@
+"""The distinct texts of all mentions: new ones in, those that no mention holds any more out of every table."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from skillsim.schemas import CANDIDATES, EMBEDDINGS, LABELS, LINKS, MENTIONS, TEXTS
+from skillsim.spark.tables import Tables
+
+
+def add_new_texts(tables: Tables) -> int:
+    """How many were new."""
+    distinct = _held(tables).dropDuplicates(["text_key"])
+    new = distinct.join(tables.read(TEXTS).select("text_key"), on="text_key", how="left_anti")
+    staged = tables.stage("texts", new)
+    count = staged.count()
+    if count:
+        tables.insert_new(TEXTS, staged)
+    return count
+
+
+def remove_orphans(tables: Tables) -> int:
+    """Remove the texts of no mention, with vectors, candidates and links; how many those were.
+
+    The vector of a taxonomy's label stays. `texts` comes last, so that a crash before it is repeated in full.
+    """
+    orphans = tables.read(TEXTS).join(_held(tables), on="text_key", how="left_anti").select("text_key")
+    staged = tables.stage("orphans", orphans)
+    count = staged.count()
+    if count:
+        labels = tables.read(LABELS).select("text_key")
+        tables.delete(EMBEDDINGS, staged.join(labels, on="text_key", how="left_anti"))
+        for table in (CANDIDATES, LINKS, TEXTS):
+            tables.delete(table, staged)
+    return count
+
+
+def _held(tables: Tables) -> DataFrame:
+    return tables.read(MENTIONS).where(F.col("text_key").isNotNull()).select("text_key", "text")

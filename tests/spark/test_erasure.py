@@ -1,0 +1,86 @@
+"""Forgetting: no file holds the record any more, a rerun does not bring it back, all else stands."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from skillsim.schemas import MENTIONS, NORMALISED_SKILLS
+from skillsim.spark.erasure import Erased, forget
+from skillsim.spark.tables import Tables
+from tests.spark.conftest import Run
+from tests.spark.identity import assert_same_rows, assert_same_tables, read
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+PLANTED = "zweckentfremdung 7341"
+IDS = "source string, record_id string"
+
+
+def holders(root: Path, needle: str) -> list[Path]:
+    """Files under the root with the string in a cell, a statistic or as it is."""
+    found = []
+    for path in (path for path in root.rglob("*") if path.is_file()):
+        if path.suffix == ".parquet":
+            content = str(pq.read_table(path).to_pydict()) + str(pq.read_metadata(path).to_dict())
+        else:
+            content = path.read_bytes().decode("utf-8", "ignore")
+        if needle in content:
+            found.append(path)
+    return found
+
+
+def test_a_forgotten_record_is_in_no_file_and_does_not_come_back(
+    spark: SparkSession, continued: Path, job: Callable[..., Run], records: list[str], finished: Run
+) -> None:
+    planted = [f"secret-1,{PLANTED},welding\n", f"secret-1,{PLANTED} too\n"]
+    job(continued, [*records[:200], *planted])
+    assert {path.parent.name for path in holders(continued, PLANTED)} >= {"mentions", "texts", "normalised_skills"}
+    asked = spark.createDataFrame([("test", "secret-1"), ("other", "secret-1"), ("test", "never-seen")], IDS)
+    assert forget(Tables(spark, str(continued)), asked) == Erased(asked=3, records=2, mentions=3, texts=2)
+    assert holders(continued, PLANTED) == []
+    assert holders(continued, "secret-1") == []
+    again = job(continued, [*records[:200], *planted])
+    assert_same_tables(continued, finished.root)
+    assert again.summary.statuses == finished.summary.statuses
+    assert holders(continued, PLANTED) == []
+
+
+def test_all_that_others_hold_stays(spark: SparkSession, continued: Path, finished: Run, records: list[str]) -> None:
+    ids = [next(csv.reader([line]))[0] for line in records[:5]]
+    erased = forget(Tables(spark, str(continued)), spark.createDataFrame([("test", i) for i in ids], IDS))
+    assert erased.records == 5
+    for table in (MENTIONS, NORMALISED_SKILLS):
+        before = read(finished.root, table.name)
+        left = before[~before["record_id"].isin(ids)].reset_index(drop=True)
+        assert_same_rows(read(continued, table.name), left, table)
+    held = set(read(continued, "mentions")["text_key"].dropna())
+    labels = set(read(continued, "taxonomy_labels")["text_key"])
+    assert set(read(continued, "texts")["text_key"]) == set(read(continued, "links")["text_key"]) == held
+    assert set(read(continued, "embeddings")["text_key"]) == held | labels
+
+
+def test_an_erasure_that_crashed_is_finished_by_the_same_call(
+    spark: SparkSession, continued: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_id = read(continued, "mentions")["record_id"][0]
+    asked = spark.createDataFrame([("test", record_id)], IDS)
+    with monkeypatch.context() as patch:
+        calls = []
+        delete = Tables.delete
+
+        def fail_second(self: Tables, *args: object) -> None:
+            calls.append(args)
+            if len(calls) == 2:
+                raise RuntimeError("pulled plug")
+            delete(self, *args)
+
+        patch.setattr(Tables, "delete", fail_second)
+        with pytest.raises(RuntimeError, match="pulled plug"):
+            forget(Tables(spark, str(continued)), asked)
+    forget(Tables(spark, str(continued)), asked)
+    assert holders(continued, record_id) == []
+    assert record_id not in set(read(continued, "normalised_skills")["record_id"])

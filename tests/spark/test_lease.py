@@ -1,0 +1,100 @@
+"""One writer: the second waits or is told, the lock of a dead one is free, a lost lease stops the next write."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from pyspark.sql import SparkSession
+
+from skillsim.errors import LeaseError
+from skillsim.schemas import TEXTS
+from skillsim.spark import lease
+from skillsim.spark.lease import LOCK_NAME, RowLease, writer_lease
+from skillsim.spark.sql import spark_schema
+from skillsim.spark.tables import Tables
+from tests.spark.conftest import Run
+from tests.spark.identity import assert_same_tables
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+
+@pytest.fixture
+def remote(spark: SparkSession, tmp_path: Path) -> Callable[[], Tables]:
+    """A namespace under a URI, as another run finds it."""
+    return lambda: Tables(spark, f"file:{tmp_path}/out")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_POLL_S", 0.1)
+
+
+def test_a_second_run_on_a_folder_is_told_who_writes_and_changes_nothing(
+    finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    with FileLock(continued / LOCK_NAME):
+        (continued / f"{LOCK_NAME}.holder").write_text("run 1 on here")
+        with pytest.raises(LeaseError, match=r"another run writes there \(run 1 on here\).*output\.wait_minutes"):
+            job(continued, records)
+    assert_same_tables(continued, finished.root)
+    assert job(continued, records[:200]).summary.unchanged_since
+
+
+def test_the_lock_of_a_killed_process_is_free(spark: SparkSession, tmp_path: Path) -> None:
+    code = f"import filelock, os; filelock.FileLock({str(tmp_path / LOCK_NAME)!r}).acquire(); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    with writer_lease(spark, Tables(spark, str(tmp_path)), "r2", 0):
+        pass
+
+
+def test_a_run_that_waits_goes_on_when_the_other_ends(spark: SparkSession, tmp_path: Path) -> None:
+    code = f"import filelock, time; filelock.FileLock({str(tmp_path / LOCK_NAME)!r}).acquire(); print(flush=True); "
+    other = subprocess.Popen([sys.executable, "-c", code + "time.sleep(1)"], stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    other.stdout.readline()
+    with writer_lease(spark, Tables(spark, str(tmp_path)), "r2", wait_minutes=1):
+        assert other.wait() == 0
+
+
+def test_a_row_lease_is_held_by_one_and_free_after_it(spark: SparkSession, remote: Callable[[], Tables]) -> None:
+    with (
+        writer_lease(spark, remote(), "r1", 0),
+        pytest.raises(LeaseError, match=r"another run writes there \(run r1 on "),
+    ):
+        writer_lease(spark, remote(), "r2", 0).__enter__()
+    with writer_lease(spark, remote(), "r2", 0):
+        pass
+
+
+def test_a_lease_without_heartbeat_is_taken_over_and_its_former_holder_stopped(
+    spark: SparkSession, remote: Callable[[], Tables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = remote()
+    monkeypatch.setattr(lease, "TAKEOVER_S", 0.0)
+    former = RowLease(spark, silent, "r1")
+    assert former.acquire() is None
+    assert RowLease(spark, remote(), "r2").acquire() is None
+    former.renew()
+    silent.guard = former.check
+    rows = spark.createDataFrame([("a", "one")], spark_schema(TEXTS))
+    with pytest.raises(LeaseError, match=r"run r2 has taken over"):
+        silent.append(TEXTS, rows)
+    assert remote().read(TEXTS).isEmpty()
+
+
+def test_a_heartbeat_keeps_the_lease(
+    spark: SparkSession, remote: Callable[[], Tables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "HEARTBEAT_S", 0.05)
+    holder = RowLease(spark, remote(), "r1")
+    assert holder.acquire() is None
+    first = holder._row()["heartbeat_at"]
+    with holder.beating():
+        for _ in range(100):
+            if holder._row()["heartbeat_at"] > first:
+                break
+    assert holder._row()["heartbeat_at"] > first
+    holder.check()
