@@ -10,30 +10,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from skillsim.config import load_config
 from skillsim.errors import RecordsError
 from skillsim.spark.erasure import forget
-from skillsim.spark.job import run_job
-from skillsim.spark.lease import writer_lease
-from skillsim.spark.session import get_session
-from skillsim.spark.tables import Tables
+from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
 
 COLUMNS = ("source", "record_id")
 
 
 def main(
     records: Annotated[Path, typer.Option(help="CSV with the columns source and record_id")],
-    output: Annotated[str | None, typer.Option(help="a folder, a URI or catalog.schema")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file; the README explains its keys")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable")] = None,
+    output: Output = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
 ) -> None:
     """Delete records from every table and older version, and keep them out of later runs."""
-    named = [f"output.root={output}"] if output is not None else []
-    settings = load_config(config, [*named, *(set_ or [])])
     asked = read_ids(records)
-    spark = get_session(settings.spark)
-    tables = Tables(spark, settings.output.root)
-    with writer_lease(spark, tables, "forget", settings.output.wait_minutes):
+    with held_tables("forget", output, config, set_) as (spark, tables, _):
         erased = forget(tables, spark.createDataFrame(asked, "source string, record_id string"))
         if tables.is_local:
             (Path(tables.root) / "report.html").unlink(missing_ok=True)

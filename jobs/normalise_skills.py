@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skillsim.config import Config, load_config
-from skillsim.spark.job import run_job
+from skillsim.spark.job import Assignments, ConfigFile, Output, run_job
 from skillsim.spark.pipeline import Pipeline
 from skillsim.spark.plan import plan_run
 from skillsim.spark.runs import Summary
@@ -19,11 +19,11 @@ from skillsim.spark.session import get_session
 
 
 def main(
-    config: Annotated[Path | None, typer.Option(help="TOML file; the README explains its keys")] = None,
+    config: ConfigFile = None,
     input: Annotated[str | None, typer.Option(help="records: a file, a folder or a table")] = None,
     taxonomy: Annotated[str | None, typer.Option(help="ESCO zips as downloaded, or a folder of them")] = None,
-    output: Annotated[str | None, typer.Option(help="a folder, a URI or catalog.schema")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable")] = None,
+    output: Output = None,
+    set_: Assignments = None,
 ) -> None:
     """Normalise skill fields against a taxonomy and write Delta tables."""
     named = {"input.path": input, "taxonomy.path": taxonomy, "output.root": output}

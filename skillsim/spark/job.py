@@ -2,12 +2,23 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from pyspark.sql import SparkSession
 
+from skillsim.config import Config, load_config
 from skillsim.errors import BalanceError, SkillsimError
-from skillsim.spark.session import explained
+from skillsim.spark.lease import writer_lease
+from skillsim.spark.session import explained, get_session
+from skillsim.spark.tables import Tables
+
+ConfigFile = Annotated[Path | None, typer.Option(help="TOML file; the README explains its keys")]
+Output = Annotated[str | None, typer.Option(help="a folder, a URI or catalog.schema")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable")]
 
 
 def run_job(main: Callable[..., None]) -> None:
@@ -26,6 +37,19 @@ def run_job(main: Callable[..., None]) -> None:
     except SkillsimError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def held_tables(
+    name: str, output: str | None, config: Path | None, assignments: list[str] | None
+) -> Iterator[tuple[SparkSession, Tables, Config]]:
+    """Session, tables and settings of an output that no one else writes to meanwhile."""
+    named = [f"output.root={output}"] if output is not None else []
+    settings = load_config(config, [*named, *(assignments or [])])
+    spark = get_session(settings.spark)
+    tables = Tables(spark, settings.output.root)
+    with writer_lease(spark, tables, name, settings.output.wait_minutes):
+        yield spark, tables, settings
 
 
 def start_logging() -> None:
