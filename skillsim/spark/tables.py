@@ -220,8 +220,9 @@ class Tables:
         self._merge(table, conform(rows, table), scope, "WHEN NOT MATCHED THEN INSERT *")
 
     def delete(self, table: Table, keys: DataFrame) -> None:
-        """Delete the rows that agree with a row of `keys` on all of its columns; one commit."""
-        if self.exists(table):
+        """Delete the rows that agree with a row of `keys` on all of its columns; one commit, none where no row does."""
+        held = self.exists(table) and not self.read(table).join(keys, on=keys.columns, how="left_semi").isEmpty()
+        if held:
             self._merge(table, keys.distinct(), None, "WHEN MATCHED THEN DELETE", tuple(keys.columns))
 
     def optimize(self, table: Table) -> None:
