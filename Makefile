@@ -25,7 +25,7 @@ demo: $(READY)
 	$(BIN)/python jobs/normalise_skills.py --config conf/demo.toml
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -49,6 +49,11 @@ class Run:
     root: Path
 
 
+def stage_rows(run: Run, name: str) -> int:
+    """How many rows a stage found to do."""
+    return next(stage["rows_in"] for stage in run.summary.stages if stage["stage"] == name)
+
+
 @pytest.fixture(scope="session")
 def job(spark: SparkSession) -> Callable[..., Run]:
     """Run the whole job on CSV lines: `job(root, lines, "linking.threshold=0.9")`."""
