@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 PACK := build/skillsim-env
 
-.PHONY: env demo test lint bench pack clean
+.PHONY: env demo test test-slow lint bench pack clean
 
 env: $(READY)
 
@@ -24,8 +24,12 @@ $(READY): $(INSTALLED) skillsim/spark/session.py skillsim/spark/java.py
 demo: $(READY)
 	$(BIN)/python jobs/normalise_skills.py --config conf/demo.toml
 
+# Two processes, since one Spark session seldom keeps two cores busy on small tables.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -37,8 +41,8 @@ bench: $(READY)
 	$(BIN)/python tests/benchmarks/gold.py
 
 # The executors' Python for spark-submit --archives. A venv names its base Python by path: executors need the same one
-# there. torch's default build brings 3 GB of CUDA; for executors without a GPU:
-#   make pack PIP_ARGS='--extra-index-url https://download.pytorch.org/whl/cpu'
+# there. torch's default build brings 3 GB of CUDA; for executors without a GPU, name the index of its CPU builds:
+#   make pack PIP_ARGS='--extra-index-url INDEX'
 pack: $(READY)
 	rm -rf build
 	$(BIN)/python -m venv $(PACK)

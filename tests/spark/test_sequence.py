@@ -41,13 +41,14 @@ def record_id(line: str) -> str:
     return next(csv.reader([line]))[0]
 
 
+@pytest.mark.slow
 def test_each_day_of_the_sample(
     spark: SparkSession, finished: Run, continued: Path, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:
     walk(spark, Feed(records[:200], records[200:230]), continued, job, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_each_day_of_a_real_feed(spark: SparkSession, job: Callable[..., Run], tmp_path: Path) -> None:
     feed = REAL / "noisy" / "skill2vec_50K.csv.gz"
     if not feed.is_file():
