@@ -5,16 +5,19 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 PACK := build/skillsim-env
+PACK_PYTHON := $(BIN)/python
 
 .PHONY: env demo test test-slow lint bench pack clean
 
 env: $(READY)
 
+# torch's default build brings 3 GB of CUDA; where no GPU is, name the index of its CPU builds:
+#   make env PIP_ARGS='--extra-index-url INDEX'
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: skillsim needs Python 3.11 or later; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[spark,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt $(PIP_ARGS) --editable '.[spark,connect,dev]'
 	@touch $@
 
 $(READY): $(INSTALLED) skillsim/spark/session.py skillsim/spark/java.py
@@ -40,15 +43,15 @@ bench: $(READY)
 	$(BIN)/python tests/benchmarks/encoder.py
 	$(BIN)/python tests/benchmarks/gold.py
 
-# The executors' Python for spark-submit --archives. A venv names its base Python by path: executors need the same one
-# there. torch's default build brings 3 GB of CUDA; for executors without a GPU, name the index of its CPU builds:
-#   make pack PIP_ARGS='--extra-index-url INDEX'
+# The executors' Python for spark-submit --archives: what .venv holds, in hard links until it is packed, with skillsim
+# itself copied in; without Spark's jars, as executors have their own. The archive names its base Python by path: where
+# executors have the same one elsewhere, give theirs: make pack PACK_PYTHON=/usr/bin/python3.11
 pack: $(READY)
-	rm -rf build
-	$(BIN)/python -m venv $(PACK)
-	$(PACK)/bin/pip install --quiet --constraint constraints.txt $(PIP_ARGS) '.[spark]'
-	@du -sh $(PACK)
-	$(BIN)/venv-pack --quiet --prefix $(PACK) --output $(PACK).tar.gz
+	rm -rf $(PACK) $(PACK).tar.gz build/lib
+	$(PACK_PYTHON) -m venv --without-pip $(PACK)
+	cp -rlf $(VENV)/lib/. $(PACK)/lib
+	$(PACK)/bin/python -m pip install --quiet --no-deps --force-reinstall .
+	$(BIN)/venv-pack --quiet --prefix $(PACK) --output $(PACK).tar.gz --exclude '*/pyspark/jars/*' $(PACK_ARGS)
 	rm -rf $(PACK)
 	@du -h $(PACK).tar.gz
 

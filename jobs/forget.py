@@ -4,11 +4,11 @@ FILE is a CSV with the columns source and record_id, as they stand in the tables
 """
 
 import csv
+import io
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from skillsim.errors import RecordsError
 from skillsim.spark.erasure import forget
@@ -29,25 +29,40 @@ def main(
         erased = forget(tables, spark.createDataFrame(asked, "source string, record_id string"))
         if tables.is_local:
             (Path(tables.root) / "report.html").unlink(missing_ok=True)
-    Console().print(
+    print(
         f"{erased.records:,} records with {erased.mentions:,} mentions erased, of {erased.asked:,} asked for; "
         f"{erased.texts:,} texts went with them. The next run writes the report again."
     )
 
 
 def read_ids(path: Path) -> list[tuple[str, str]]:
-    """Rows of (source, record_id). Raises RecordsError that names file and row."""
+    """Rows of (source, record_id), as they are written. Raises RecordsError that names file and row."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RecordsError(f"--records {path}: cannot be read ({error}).") from error
-    if not rows:
-        raise RecordsError(f"--records {path} names no record: one header, source,record_id, and a row for each.")
-    for number, row in enumerate(rows, start=2):
-        if not all((row.get(column) or "").strip() for column in COLUMNS):
-            raise RecordsError(f"--records {path}, row {number}: source and record_id are both needed.")
-    return [(row["source"].strip(), row["record_id"].strip()) for row in rows]
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordsError(f"--records {path}: cannot be read ({error.strerror}).") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise RecordsError(f"--records {path}, row {number}: not UTF-8. Save it as UTF-8.") from error
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    ids = []
+    try:
+        if missing := [column for column in COLUMNS if column not in (rows.fieldnames or ())]:
+            raise RecordsError(f"--records {path}, row 1: no column {missing[0]}. The header is source,record_id.")
+        for row in rows:
+            if None in row or not all((row[column] or "").strip() for column in COLUMNS):
+                raise RecordsError(
+                    f"--records {path}, row {rows.line_num}: give source and record_id, in quotes where there is a "
+                    "comma, and no more fields than the header has."
+                )
+            ids.append((row["source"], row["record_id"]))
+    except csv.Error as error:
+        raise RecordsError(f"--records {path}, row {rows.line_num + 1}: not CSV ({error}).") from error
+    if not ids:
+        raise RecordsError(f"--records {path} names no record: after the header, a row for each.")
+    return ids
 
 
 if __name__ == "__main__":

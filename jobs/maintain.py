@@ -3,8 +3,6 @@
 Small files are joined and the files of old versions removed, for a weekly schedule.
 """
 
-from rich.console import Console
-
 from skillsim.schemas import TABLES
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
 
@@ -20,7 +18,7 @@ def main(
         for table in there:
             tables.optimize(table)
             tables.vacuum(table, settings.maintain.retention_hours)
-    Console().print(
+    print(
         f"{len(there)} tables of {tables.root} optimised, versions older than "
         f"{settings.maintain.retention_hours:g} hours removed"
     )

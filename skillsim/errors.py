@@ -29,6 +29,10 @@ class TablesError(SkillsimError):
     """The output namespace is not usable."""
 
 
+class ArtifactError(SkillsimError):
+    """The label index is not to be had where it should be, or is damaged."""
+
+
 class LeaseError(TablesError):
     """Another run writes to the namespace."""
 

@@ -22,6 +22,8 @@ NGRAMS: dict[str, Any] = {
 NGRAM_MAX_DF = 0.02
 NGRAM_TOP_LABELS = 64
 NGRAM_SETTINGS = [sorted(NGRAMS.items()), NGRAM_MAX_DF]
+# The arrays of a compressed sparse matrix, in the order of its constructor.
+_CSR = ("data", "indices", "indptr")
 
 Floats = npt.NDArray[np.float32]
 
@@ -57,13 +59,17 @@ class NgramView:
     def save(self, folder: Path) -> None:
         vocabulary = sorted(self._vectorizer.vocabulary_, key=self._vectorizer.vocabulary_.__getitem__)
         pq.write_table(pa.table({"gram": vocabulary, "idf": self._vectorizer.idf_}), folder / "grams.parquet")
-        sparse.save_npz(folder / "ngrams.npz", self._transposed, compressed=False)
+        for name in _CSR:
+            np.save(folder / f"ngrams_{name}.npy", getattr(self._transposed, name))
 
     @staticmethod
-    def load(folder: Path) -> "NgramView":
+    def load(folder: Path, labels: int) -> "NgramView":
+        """Memory-map what `save` wrote of so many labels."""
         grams = pq.read_table(folder / "grams.parquet")
         vectorizer = TfidfVectorizer(
             **NGRAMS, vocabulary={gram: row for row, gram in enumerate(grams["gram"].to_pylist())}
         )
         vectorizer.idf_ = grams["idf"].to_numpy()
-        return NgramView(vectorizer, sparse.load_npz(folder / "ngrams.npz"))
+        # Copy-on-write, since sparse_dot_topn refuses read-only arrays; nothing writes to them.
+        arrays = tuple(np.load(folder / f"ngrams_{name}.npy", mmap_mode="c") for name in _CSR)
+        return NgramView(vectorizer, sparse.csr_matrix(arrays, shape=(grams.num_rows, labels)))

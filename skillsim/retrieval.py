@@ -23,11 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from skillsim.artifacts import MANIFEST, seal
 from skillsim.encoder import Vectors
 from skillsim.ngrams import NGRAM_SETTINGS, NGRAM_TOP_LABELS, Floats, NgramView
 from skillsim.schemas import CANDIDATE
 
 RETRIEVAL_VERSION = 1
+# Raised when the files of a saved index change.
+INDEX_FORMAT = 2
 
 # Weights of the fused order, chosen on skill2vec_train's uniform and frequency strata (training/LOG.md).
 FUSION = {"cosine": 1.0, "preferred_cosine": 0.3, "ngram": 0.2, "occupations": 0.025}
@@ -44,7 +47,7 @@ def retrieval_id(top_k: int) -> str:
 
 def index_id(taxonomy_id: str, model_id: str) -> str:
     """Content address of the label index of one taxonomy under one model."""
-    return f"index-{taxonomy_id}-{model_id}-{_hash([RETRIEVAL_VERSION, NGRAM_SETTINGS])}"
+    return f"index-{taxonomy_id}-{model_id}-{_hash([RETRIEVAL_VERSION, INDEX_FORMAT, NGRAM_SETTINGS])}"
 
 
 def _hash(settings: list[Any]) -> str:
@@ -114,7 +117,7 @@ class LabelIndex:
         )
 
     def save(self, folder: Path) -> None:
-        """Write atomically: the folder appears whole or not at all; an existing one is kept."""
+        """Write an artefact (skillsim.artifacts) atomically: whole or not at all; an existing one is kept."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(mkdtemp(prefix=".index-", dir=folder.parent))
         try:
@@ -123,21 +126,24 @@ class LabelIndex:
             for name in ("concepts", "labels", "titles"):
                 pq.write_table(getattr(self, name), draft / f"{name}.parquet")
             self.ngrams.save(draft)
+            seal(draft)
+            if folder.is_dir() and not (folder / MANIFEST).is_file():
+                shutil.rmtree(folder)  # a copy that was cut short
             if not folder.is_dir():
                 os.rename(draft, folder)
         except OSError:
-            if not folder.is_dir():  # else another process was quicker, with the same content
+            if not (folder / MANIFEST).is_file():  # else another process was quicker, with the same content
                 raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
     @staticmethod
     def load(folder: Path) -> "LabelIndex":
-        """Memory-map a saved index: the matrix is shared by all processes of the host."""
+        """Memory-map a saved index: matrix and n-grams are shared by all processes of the host."""
         tables = {name: pq.read_table(folder / f"{name}.parquet") for name in ("concepts", "labels", "titles")}
         # Copy-on-write, since torch warns of read-only arrays; nothing writes to it.
         matrix = np.load(folder / "matrix.npy", mmap_mode="c")
-        return LabelIndex(**tables, matrix=matrix, ngrams=NgramView.load(folder))
+        return LabelIndex(**tables, matrix=matrix, ngrams=NgramView.load(folder, tables["labels"].num_rows))
 
     @cached_property
     def _exact(self) -> dict[str, list[tuple[int, int]]]:

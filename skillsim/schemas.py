@@ -1,14 +1,15 @@
 """The contract: every table's name, key and columns.
 
 Arrow schemas, so that the core, the tests and Spark read one definition (`skillsim.spark.tables` turns
-them into Spark's). A change of a schema raises SCHEMA_VERSION.
+them into Spark's). A change of a schema raises SCHEMA_VERSION and takes a step in `skillsim.spark.migrations`.
 """
 
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+OLDEST_SCHEMA_VERSION = 1  # that a run still migrates
 
 _STR, _INT, _F64, _F32, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.float32(), pa.bool_()
 _TIME = pa.timestamp("us", tz="UTC")
@@ -119,6 +120,7 @@ MENTIONS = Table(
         ("status", _STR),  # "kept" or "rejected"
         ("reason", _STR),
         ("record_hash", _STR),
+        ("text_rules", _INT),  # TEXT_RULES_VERSION they were split by; null when that was not recorded yet
         ("run_id", _STR),
         ("ingested_at", _TIME),
     ),

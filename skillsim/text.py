@@ -35,7 +35,7 @@ __all__ = [
     "text_key",
 ]
 
-TEXT_RULES_VERSION: int = 2  # raise on any change of behaviour: records are cleaned again
+TEXT_RULES_VERSION: int = 3  # raise on any change of behaviour: records are cleaned again
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ _AFTER = re.compile(
     r"(?:[\s!\"$&'(,\-./:;<=>?@\[\\^{|}~]|(?<!(?<!\w)[ad])\*"  # a* and d* are algorithms
     r"|(?<![\w+#])[+#%]|(?<=[^\W\d]{3})#|(?<=[ ,;.])etc|(?<= )and)+$"
 )
+_LONGEST_TAIL = 100  # characters of it at a time: the search takes the square of them, and `clean` repeats it
 
 
 def clean(raw: str) -> Cleaned:
@@ -110,7 +111,7 @@ def clean(raw: str) -> Cleaned:
 
     Repaired, NFKC, case-folded; underscores, bullets, quotes, list numbers, edge punctuation and "etc." gone;
     "/" without spaces; " & " between words is " and " ("r&d" stays). The steps are repeated until they change
-    nothing, which makes `clean` idempotent on its text.
+    nothing, which makes `clean` idempotent on its text; one that 50 rounds do not settle is emptied.
     """
     proficiency: str | None = None
     years: float | None = None
@@ -125,6 +126,8 @@ def clean(raw: str) -> Cleaned:
             proficiency, years = proficiency or level, spent if years is None else years
         if text == before:
             break
+    else:
+        text = ""  # no name takes so many steps, and half cleaned it would have a second key
     return Cleaned(text, proficiency, years)
 
 
@@ -159,7 +162,8 @@ def _tidy(text: str) -> str:
     text = _SPACED_SIGN.sub(r"\1\2\3\4", _SPACED_NAME.sub(r"\1.\2", text))
     text = _BRACKET_SPACE.sub("", " ".join(text.split()))
     start = match.end() if (match := _BEFORE.match(text)) else 0
-    end = match.start() if (match := _AFTER.search(text, start)) else len(text)
+    tail = max(start, len(text) - _LONGEST_TAIL)
+    end = match.start() if (match := _AFTER.search(text, tail)) else len(text)
     if not text.isascii():  # not \W, which would cut the vowel signs off Hindi and Thai words
         while start < end and text[start] > "\x7f" and unicodedata.category(text[start])[0] in "PSZCM":
             start += 1

@@ -64,6 +64,8 @@ HINT = re.compile(
     r"|command|grasp|understanding|skills?|familiarity|great|outstanding|sound)\b|\d(?:years?|yrs?|mo?n?ths?|/)"
 )
 
+_LONGEST = 400  # characters: no longer text is a name with its level, and the rules take the square of its length
+
 
 def take_level(text: str) -> tuple[str, str | None, float | None]:
     """One statement of level or years, taken where it cannot be part of a name: (rest, proficiency, years).
@@ -72,8 +74,10 @@ def take_level(text: str) -> tuple[str, str | None, float | None]:
     years also bare at the end ("java 5+ yrs"); before it in set phrases ("5 years of experience in", "good
     knowledge of", "proficient in", "excellent ... skills"). A bare level word counts next to a human language
     only: "advanced excel", "visual basic", "seo expert", "expert systems", "basic life support" are names,
-    courses or titles. Without a name left the text stays as it is.
+    courses or titles. Without a name left, or longer than _LONGEST, the text stays as it is.
     """
+    if len(text) > _LONGEST:
+        return text, None, None
     for rest, level, years in _readings(text):
         rest = rest.strip(" ,;:-")
         if rest not in _NO_NAME and any(char.isalpha() for char in rest):

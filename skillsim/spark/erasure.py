@@ -7,11 +7,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from skillsim.schemas import CANDIDATES, EMBEDDINGS, FORGOTTEN, LINKS, MENTIONS, NORMALISED_SKILLS, TEXTS
+from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.tables import Tables
 from skillsim.spark.texts import remove_orphans
-
-# Repeats of one id in one input: `7`, `7##2` (skillsim.spark.records).
-_REPEAT = "##[0-9]+$"
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     asked = tables.stage("asked", asked.distinct())
     _remember(tables, asked)
     held = tables.read(MENTIONS).select("source", "record_id", "position")
-    base = F.regexp_replace("record_id", _REPEAT, "")
+    base = id_as_given()
     named = asked.withColumnRenamed("record_id", "asked_id")
     same = (held["source"] == named["source"]) & (
         (held["record_id"] == F.col("asked_id")) | (base == F.col("asked_id"))
@@ -57,7 +55,7 @@ def without_forgotten(records: DataFrame, tables: Tables, source: str) -> DataFr
     if salt is None:
         return records
     hashes = tables.read(FORGOTTEN).select("id_hash")
-    for record_id in (F.col("record_id"), F.regexp_replace("record_id", _REPEAT, "")):
+    for record_id in (F.col("record_id"), id_as_given()):
         hashed = records.withColumn("id_hash", _hash(salt, F.lit(source), record_id))
         records = hashed.join(hashes, on="id_hash", how="left_anti").drop("id_hash")
     return records

@@ -11,8 +11,10 @@ import typer
 from pyspark.sql import SparkSession
 
 from skillsim.config import Config, load_config
-from skillsim.errors import BalanceError, SkillsimError
+from skillsim.errors import BalanceError, SkillsimError, TablesError
+from skillsim.schemas import TABLES
 from skillsim.spark.lease import writer_lease
+from skillsim.spark.migrations import migrate
 from skillsim.spark.session import explained, get_session
 from skillsim.spark.tables import Tables
 
@@ -31,6 +33,9 @@ def run_job(main: Callable[..., None]) -> None:
     try:
         with explained():
             typer.run(main)
+    except SystemExit as end:
+        if end.code:  # Databricks takes any exit for a failure, of 0 too
+            raise
     except BalanceError as error:
         print(f"error: {error} This is a bug of skillsim: please report it with this log.", file=sys.stderr)
         sys.exit(3)
@@ -43,12 +48,18 @@ def run_job(main: Callable[..., None]) -> None:
 def held_tables(
     name: str, output: str | None, config: Path | None, assignments: list[str] | None
 ) -> Iterator[tuple[SparkSession, Tables, Config]]:
-    """Session, tables and settings of an output that no one else writes to meanwhile."""
+    """Session, tables and settings of an output, migrated, that no one else writes to meanwhile.
+
+    Raises TablesError where no run has written yet: a mistyped output is not made.
+    """
     named = [f"output.root={output}"] if output is not None else []
     settings = load_config(config, [*named, *(assignments or [])])
     spark = get_session(settings.spark)
     tables = Tables(spark, settings.output.root)
+    if not any(map(tables.exists, TABLES.values())):
+        raise TablesError(f"--output {tables.root} holds no tables. Give the folder or schema that a run wrote.")
     with writer_lease(spark, tables, name, settings.output.wait_minutes):
+        migrate(tables)
         yield spark, tables, settings
 
 

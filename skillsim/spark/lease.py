@@ -15,16 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Row, SparkSession
 
-from skillsim.errors import LeaseError
+from skillsim.errors import LeaseError, TablesError
 from skillsim.schemas import LEASES
+from skillsim.spark.paths import spark_path
 from skillsim.spark.tables import Tables
 
 log = logging.getLogger(__name__)
 
 LOCK_NAME = ".skillsim.lock"
+HOLDER_NAME = f"{LOCK_NAME}.holder"
 HEARTBEAT_S = 30.0
 TAKEOVER_S = 300.0
 _POLL_S = 5.0
@@ -35,6 +37,7 @@ def writer_lease(spark: SparkSession, tables: Tables, run_id: str, wait_minutes:
     """Hold the namespace. Raises LeaseError when another run holds it and does not end within `wait_minutes`."""
     if tables.is_local:
         with _locked_folder(Path(tables.root), run_id, wait_minutes * 60):
+            _check_seen(spark, Path(tables.root))
             yield
         return
     lease = RowLease(spark, tables, run_id)
@@ -51,7 +54,7 @@ def writer_lease(spark: SparkSession, tables: Tables, run_id: str, wait_minutes:
 @contextmanager
 def _locked_folder(root: Path, run_id: str, wait_s: float) -> Iterator[None]:
     root.mkdir(parents=True, exist_ok=True)
-    holder = root / f"{LOCK_NAME}.holder"
+    holder = root / HOLDER_NAME
     lock = FileLock(root / LOCK_NAME)
 
     def acquire() -> str | None:
@@ -67,6 +70,17 @@ def _locked_folder(root: Path, run_id: str, wait_s: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _check_seen(spark: SparkSession, root: Path) -> None:
+    """A Spark Connect server may be on another machine, where this folder is another or none."""
+    try:
+        _ = spark.read.text(spark_path(str(root / HOLDER_NAME))).columns
+    except AnalysisException as problem:
+        raise TablesError(
+            f"--output {root} is on this machine's disk, where Spark does not see it. Give a URI, as Spark's machines "
+            "know it (file:/ for a mount of theirs), or catalog.schema."
+        ) from problem
 
 
 def _wait_for(acquire: Callable[[], str | None], root: str, wait_s: float) -> None:

@@ -14,13 +14,16 @@ from skillsim.errors import BalanceError, RecordsError
 from skillsim.schemas import MENTIONS
 from skillsim.spark.erasure import without_forgotten
 from skillsim.spark.progress import Stage
+from skillsim.spark.records import read_failures
 from skillsim.spark.tables import Tables
-from skillsim.text import parse_field, parse_mention
+from skillsim.text import TEXT_RULES_VERSION, parse_field, parse_mention
 
 log = logging.getLogger(__name__)
 
 # Half of the mentions longer than this: sentences, not skill fields.
 FREE_TEXT_WORDS = 8
+# Records split at a time: Arrow's batches bound what comes in (64 MB), not the mentions, which take 20 times as much.
+_ROWS = 100
 
 _ARROW = pa.schema([f for f in MENTIONS.schema if f.name not in ("source", "run_id", "ingested_at")])
 
@@ -40,9 +43,10 @@ def store_mentions(
     mentions = tables.read(MENTIONS)
     seen = Observation("records")
     records = without_forgotten(records.observe(seen, F.count(F.lit(1)).alias("rows")), tables, config.source)
-    if config.mode == "snapshot":
-        records = tables.stage("input", records)
-    fresh = tables.stage("records", new_or_changed(records, mentions, config.source))
+    with read_failures(config, tables.root):
+        if config.mode == "snapshot":
+            records = tables.stage("input", records)
+        fresh = tables.stage("records", new_or_changed(records, mentions, config.source))
     changed = fresh.count()
     account.rows_in = seen.get["rows"]
     absent, removed = None, 0
@@ -107,7 +111,8 @@ def split_records(records: DataFrame, config: InputConfig) -> DataFrame:
 
     def split(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield split_batch(batch, separators, max_length)
+            for start in range(0, batch.num_rows, _ROWS):
+                yield split_batch(batch.slice(start, _ROWS), separators, max_length)
 
     return records.select("record_id", "cells", "problem", "record_hash").mapInArrow(split, from_arrow_schema(_ARROW))
 
@@ -138,11 +143,12 @@ def split_batch(batch: pa.RecordBatch, separators: tuple[str, ...], max_length: 
                     for m in parsed
                 ]
             for mention in mentions:
-                rows.append((record_id, position, *mention, record_hash))
+                rows.append((record_id, position, *mention, record_hash, TEXT_RULES_VERSION))
                 position += 1
         if position == 0:
             only_separators = next((cell for cell in cells or () if cell), "")
-            rows.append((record_id, 0, only_separators, None, None, None, None, "rejected", "empty", record_hash))
+            rejected = (only_separators, None, None, None, None, "rejected", "empty")
+            rows.append((record_id, 0, *rejected, record_hash, TEXT_RULES_VERSION))
     columns_out: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in _ARROW]
     arrays = [pa.array(column, field.type) for column, field in zip(columns_out, _ARROW, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
@@ -157,4 +163,20 @@ def warn_of_free_text(mentions: DataFrame) -> None:
             "mentions: half of them have %d words or more. This looks like free text, which is out of scope: name the "
             "column that holds skills, or set input.separators.",
             median["median"],
+        )
+
+
+def warn_of_old_rules(mentions: DataFrame, source: str) -> None:
+    """Say so when records of the source were split by older text rules, and were not in the input to be split anew."""
+    rules = F.coalesce("text_rules", F.lit(0))
+    old = mentions.where((F.col("source") == source) & (F.col("position") == 0) & (rules < TEXT_RULES_VERSION))
+    records = {row["rules"]: row["count"] for row in old.groupBy(rules.alias("rules")).count().collect()}
+    if records:
+        log.warning(
+            "mentions: %s records of '%s' are split by older text rules than version %d (%s). Feed them again: records "
+            "of older rules alone are split anew.",
+            f"{sum(records.values()):,}",
+            source,
+            TEXT_RULES_VERSION,
+            ", ".join(f"{records[rule]:,} by version {rule or 'unknown'}" for rule in sorted(records)),
         )

@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from skillsim.artifacts import is_artifact
 from skillsim.errors import BalanceError, ConfigError, PlatformError
 from skillsim.report import write_report
 from skillsim.retrieval import index_id
@@ -32,13 +33,14 @@ from skillsim.schemas import (
 from skillsim.spark.embeddings import embed, missing_embeddings, retryable
 from skillsim.spark.lease import writer_lease
 from skillsim.spark.linking import NORMALISE_VERSION, decidable, decide_links, normalise, undecided
-from skillsim.spark.mentions import store_mentions
+from skillsim.spark.mentions import store_mentions, warn_of_old_rules
+from skillsim.spark.migrations import migrate
 from skillsim.spark.paths import is_uri
 from skillsim.spark.plan import Plan
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
 from skillsim.spark.report import collect_report
-from skillsim.spark.retrieval import build_label_index, missing_candidates, retrieve
+from skillsim.spark.retrieval import build_label_index, index_address, missing_candidates, retrieve
 from skillsim.spark.runs import Summary, finished_like_this, record_run, table_versions
 from skillsim.spark.slices import run_in_slices
 from skillsim.spark.tables import Tables
@@ -58,15 +60,8 @@ class Pipeline:
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         self._records = read_records(spark, plan.config.input)
         self._tables = Tables(spark, plan.config.output.root)
-        if not self._tables.is_local and not plan.config.output.artifacts_path:
-            raise ConfigError(
-                f"--output {self._tables.root} is not a local folder: set output.artifacts_path to a folder that "
-                "driver and executors share (a volume or a mount), for the label index."
-            )
-        if is_uri(plan.config.output.artifacts_path or ""):
-            raise ConfigError(
-                f"output.artifacts_path {plan.config.output.artifacts_path} is a URI: give a mounted folder instead."
-            )
+        self._index = self._index_address()
+        is_artifact(self._index)  # raises where it cannot be reached
         self._progress = Progress()
         self._one_model = {"model_id": plan.ids.model_id}
         self._one_link = {"taxonomy_id": plan.ids.taxonomy_id, "model_id": plan.ids.model_id}
@@ -83,6 +78,7 @@ class Pipeline:
         log.info("run %s into %s", self._run_id, self._tables.root)
         earlier: dict[str, Any] | None = None
         try:
+            migrate(self._tables)
             new_records = self._split_records()
             if not new_records and self._report_stands() and not retryable(self._embeddings()):
                 versions = table_versions(self._tables)
@@ -124,7 +120,9 @@ class Pipeline:
                 "ingested_at": F.lit(self._started).cast("timestamp"),
             }
             tasks = self._config.spark.rows_per_task
-            return store_mentions(self._tables, self._records, self._config.input, stamp, tasks, stage)
+            changed = store_mentions(self._tables, self._records, self._config.input, stamp, tasks, stage)
+            warn_of_old_rules(self._tables.read(MENTIONS), self._config.input.source)
+            return changed
 
     def _store_taxonomy(self) -> None:
         with self._progress.stage("taxonomy") as stage:
@@ -169,11 +167,11 @@ class Pipeline:
                 self._taxonomy(RELATIONS),
                 self._taxonomy(OCCUPATIONS),
             )
-            build_label_index(self._index_folder(), *tables, self._embeddings())
+            build_label_index(self._index, *tables, self._embeddings())
         with self._progress.stage("candidates") as stage:
             run_in_slices(
                 missing_candidates(self._tables.read(TEXTS), self._embeddings(), self._candidates()),
-                lambda part: retrieve(part, str(self._index_folder()), self._config.retrieval.top_k),
+                lambda part: retrieve(part, self._index, self._config.retrieval.top_k),
                 self._tables,
                 CANDIDATES,
                 {**self._one_link, "retrieval_id": self._ids.retrieval_id},
@@ -188,7 +186,7 @@ class Pipeline:
             stage.rows_in = undecided(texts, self._links(), self._ids.retrieval_id, self._decider).count()
             if not stage.rows_in:
                 return
-            links = decide_links(texts, self._decider, str(self._index_folder()))
+            links = decide_links(texts, self._decider, self._index)
             constants = {**self._one_link, "retrieval_id": self._ids.retrieval_id, "run_id": self._run_id}
             links = links.withColumns({name: F.lit(value) for name, value in constants.items()})
             self._tables.replace(LINKS, links, self._one_link)
@@ -268,9 +266,15 @@ class Pipeline:
             error,
         )
 
-    def _index_folder(self) -> Path:
-        base = self._config.output.artifacts_path or f"{self._tables.root}/artifacts"
-        return Path(base).expanduser().resolve() / index_id(self._ids.taxonomy_id, self._ids.model_id)
+    def _index_address(self) -> str:
+        base = self._config.output.artifacts_path
+        if not base and not self._tables.is_local and not is_uri(self._tables.root):
+            raise ConfigError(
+                f"--output {self._tables.root} is in a catalog: set output.artifacts_path to a folder or URI that "
+                "driver and executors share (a volume, a mount, an object store), for the label index."
+            )
+        name = index_id(self._ids.taxonomy_id, self._ids.model_id)
+        return index_address(self._spark, base or f"{self._tables.root}/artifacts", name)
 
     def _taxonomy(self, table: Table) -> DataFrame:
         return taxonomy_rows(self._tables, table, self._ids.taxonomy_id)

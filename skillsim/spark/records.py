@@ -3,15 +3,15 @@
 A row that cannot be read is kept whole, with `problem` saying why: it ends in `mentions` as rejected.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePath
 from urllib.parse import unquote
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -30,7 +30,7 @@ from skillsim.records import (
     parse_lines,
 )
 from skillsim.spark.paths import is_uri, spark_path
-from skillsim.text import TEXT_RULES_VERSION
+from skillsim.spark.record_ids import identified
 
 _CORRUPT = "_skillsim_corrupt"
 _TABLE_NAME = re.compile(r"^[\w-]+(\.[\w-]+){1,2}$")
@@ -55,8 +55,22 @@ def read_records(spark: SparkSession, config: InputConfig) -> DataFrame:
     except SkillsimError:
         raise
     except Exception as error:  # whatever the format's reader raises, in Java's words or Spark's
-        raise RecordsError(f"--input {config.path}: cannot be read ({_cause(error)}).") from error
-    return _identified(parsed, config)
+        raise RecordsError(f"--input {config.path}: cannot be read ({_cause(error)}).{_remedy(error)}") from error
+    return identified(parsed, config)
+
+
+@contextmanager
+def read_failures(config: InputConfig, output: str) -> Iterator[None]:
+    """A file that proves unreadable midway, as the RecordsError it would have been at the start; none of `output`."""
+    try:
+        yield
+    except Exception as error:
+        failed = re.search(r"\[FAILED_READ_FILE\S*\] (.*?)\s*SQLSTATE", str(error))
+        if failed is None or output in failed[1]:
+            raise
+        raise RecordsError(
+            f"--input {config.path}: {failed[1]} ({_cause(error)}). Mend that file, or take it away."
+        ) from error
 
 
 def _cause(error: Exception) -> str:
@@ -65,6 +79,13 @@ def _cause(error: Exception) -> str:
     # py4j's first line names its own call; the Java error is the second, after a colon.
     causes = [line.removeprefix(": ") for line in lines if line.startswith(("Caused by:", ": "))]
     return causes[-1] if causes else lines[0]
+
+
+def _remedy(error: Exception) -> str:
+    """For times as pandas writes them to Parquet."""
+    if "TIMESTAMP(NANOS" not in str(error):
+        return ""
+    return " Let Spark take them for numbers: --set spark.conf.spark.sql.legacy.parquet.nanosAsLong=true."
 
 
 def _format(config: InputConfig) -> tuple[str, str]:
@@ -257,6 +278,7 @@ def _read_multiline_csv(spark: SparkSession, config: InputConfig, delimiter: str
     _one_header(_headers(_lines(spark, config)), config, delimiter)
     path = spark_path(config.path)
     options = {"header": "true", "sep": delimiter, "quote": '"', "escape": '"', "multiLine": "true"}
+    options["maxColumns"] = "1000000"  # a line of more stops Spark's reader; left alone that is 20,480
     names = spark.read.options(**options).csv(path).columns
     schema = ", ".join(f"{_quoted(name)} string" for name in [*names, _CORRUPT])
     return spark.read.options(**options, columnNameOfCorruptRecord=_CORRUPT).schema(schema).csv(path)
@@ -277,31 +299,3 @@ def _read_json_lines(spark: SparkSession, config: InputConfig) -> DataFrame:
         raise _wrong_type(config, types[0])
     named = {"skills_column": config.skills_column, "skills_type": wanted}
     return _parsed(lines, partial(parse_json, id_column=config.id_column, **named))
-
-
-def _identified(records: DataFrame, config: InputConfig) -> DataFrame:
-    """`record_hash` covers what decides the mentions: content, text rules, how fields are split. Ids are made unique.
-
-    A row without an id gets one from its content alone. Rows of one id are told apart by `##2`, `##3`, in the order
-    of their content, readable ones first; a given id of that form gets `##1`, so that no two can meet.
-    """
-    rules = json.dumps([TEXT_RULES_VERSION, config.effective_separators, config.max_length])
-    content = F.to_json(F.struct("cells", "problem"))
-    hashed = records.select(
-        F.when(F.trim("record_id") != "", F.col("record_id")).alias("given_id"),
-        "cells",
-        "problem",
-        F.sha2(F.concat(F.lit(rules), content), 256).alias("record_hash"),
-        F.sha2(content, 256).alias("content_hash"),
-    )
-    made = F.concat(F.lit("sha-"), F.substring("content_hash", 1, 16))
-    named = hashed.withColumn("given_id", F.coalesce("given_id", made))
-    order = Window.partitionBy("given_id").orderBy(F.col("problem").isNotNull(), "content_hash")
-    numbered = named.withColumn("occurrence", F.row_number().over(order))
-    plain = (F.col("occurrence") == 1) & ~F.col("given_id").rlike("##[0-9]+$")
-    return numbered.select(
-        F.when(plain, F.col("given_id")).otherwise(F.concat_ws("##", "given_id", "occurrence")).alias("record_id"),
-        "cells",
-        "problem",
-        "record_hash",
-    )

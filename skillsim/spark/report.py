@@ -4,6 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from skillsim.report import ConceptRow, ReportData, StatusRow, TextRow
+from skillsim.spark.record_ids import id_as_given
 
 
 def collect_report(
@@ -15,7 +16,7 @@ def collect_report(
     top: int,
 ) -> ReportData:
     """`links`: those of the run's taxonomy and model; at most `top` rows a list."""
-    record = F.struct("source", "record_id")
+    record = F.struct("source", id_as_given())  # a repeated id is one person's
     statuses = (
         normalised.groupBy("status")
         .agg(F.count("*").alias("mentions"), F.countDistinct("text").alias("texts"))

@@ -2,24 +2,44 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from skillsim.artifacts import is_artifact, publish
 from skillsim.encoder import unpack_vectors
 from skillsim.retrieval import LabelIndex
 from skillsim.schemas import CANDIDATES
 from skillsim.spark import worker
+from skillsim.spark.paths import is_uri
+from skillsim.spark.session import is_local
 
 _COLUMNS = ("text_key", "occupation_uri", "candidates")
 _ARROW = pa.schema([CANDIDATES.schema.field(name) for name in _COLUMNS])
 
 
+def index_address(spark: SparkSession, base: str, name: str) -> str:
+    """Of the index under a folder or URI: a URI, from which hosts copy it, unless all runs on this machine's folder."""
+    if is_uri(base):
+        return f"{base.rstrip('/')}/{name}"
+    path = Path(base).expanduser().resolve() / name
+    return str(path) if _is_one_machine(spark) else f"file:{path}"
+
+
+def _is_one_machine(spark: SparkSession) -> bool:
+    try:
+        return is_local(spark.sparkContext.master or "")
+    except PySparkException:  # Spark Connect has no context: its server may be anywhere
+        return False
+
+
 def build_label_index(
-    folder: Path,
+    address: str,
     concepts: DataFrame,
     labels: DataFrame,
     relations: DataFrame,
@@ -30,7 +50,7 @@ def build_label_index(
 
     Each frame is one taxonomy's, `embeddings` one model's. A label without a vector is left out.
     """
-    if folder.is_dir():
+    if is_artifact(address):
         return
     vectors = embeddings.where(F.col("status") == "embedded").select("text_key", "vector")
     table = labels.join(vectors, on="text_key", how="inner").toArrow()
@@ -38,7 +58,12 @@ def build_label_index(
     index = LabelIndex.build(
         concepts.toArrow(), table.drop_columns(["vector"]), relations.toArrow(), occupations.toArrow(), matrix
     )
-    index.save(folder)
+    if not is_uri(address):
+        index.save(Path(address))
+        return
+    with TemporaryDirectory(prefix="skillsim-") as scratch:
+        index.save(Path(scratch, "index"))
+        publish(Path(scratch, "index"), address)
 
 
 def missing_candidates(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) -> DataFrame:
@@ -49,11 +74,11 @@ def missing_candidates(texts: DataFrame, embeddings: DataFrame, candidates: Data
     )
 
 
-def retrieve(texts: DataFrame, folder: str, top_k: int) -> DataFrame:
+def retrieve(texts: DataFrame, address: str, top_k: int) -> DataFrame:
     """CANDIDATES' text_key, occupation_uri and candidates, for (text_key, text, vector) rows."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        index = worker.label_index(folder)
+        index = worker.label_index(address)
         for batch in batches:
             yield retrieve_batch(batch, index, top_k)
 

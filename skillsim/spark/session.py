@@ -1,7 +1,7 @@
 """The Spark session: the one that exists, or a new one with Delta.
 
-On Databricks, in a notebook or under Spark Connect the existing session is used untouched. Otherwise one is
-built here: under spark-submit on the JVM that runs already, else on a local one.
+On Databricks or in a notebook the existing session is used untouched. Otherwise one is built here: on a Spark Connect
+server where one is named, under spark-submit on the JVM that runs already, else on a local one.
 """
 
 import logging
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyspark
 from pyspark import SparkConf, SparkContext
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, ParseException, PySparkException, PySparkValueError
 from pyspark.sql import SparkSession
 
 from skillsim import errors
@@ -51,15 +51,19 @@ _LOCAL_JVM = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
 }
 
+_ANSWER_S = 20
+
 
 def get_session(config: SparkConfig, app_name: str = "skillsim") -> SparkSession:
-    """The active session, else a new one. Raises PlatformError when Java or Delta is missing."""
+    """The active session, else a new one. Raises PlatformError when Java, Delta or a named server is missing."""
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
-    if "SPARK_REMOTE" in os.environ or (config.master or "").startswith("sc://"):
-        builder = SparkSession.builder
-        return builder.remote(config.master).getOrCreate() if config.master else builder.getOrCreate()
+    remote = os.environ.get("SPARK_REMOTE") or config.master or ""
+    if remote.startswith("sc://"):
+        return _connect(remote, config.conf)
+    if os.environ.keys() & {"SPARK_REMOTE", "DATABRICKS_RUNTIME_VERSION"}:
+        return SparkSession.builder.getOrCreate()  # the platform's own
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
@@ -84,7 +88,39 @@ def get_session(config: SparkConfig, app_name: str = "skillsim") -> SparkSession
         raise
     except Exception as error:
         raise PlatformError(_startup_problem(error)) from error
-    _check_delta(session, submitted)
+    try:
+        _check_delta(session, _NO_DELTA)
+    except PlatformError:
+        if submitted:
+            session.stop()
+        raise
+    return session
+
+
+def _connect(url: str, conf: Mapping[str, str]) -> SparkSession:
+    """A session on a Spark Connect server. Spark alone would look for one that is not there for ten minutes."""
+    try:
+        import grpc
+        from pyspark.sql.connect.client import DefaultChannelBuilder
+    except ImportError as error:
+        raise PlatformError(f"Spark Connect's client is missing: pip install 'skillsim[connect]' ({error}).") from error
+    try:
+        server = DefaultChannelBuilder(url)
+    except PySparkValueError as error:
+        raise PlatformError(f"spark.master: {error}") from error
+    with server.toChannel() as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_ANSWER_S)
+        except grpc.FutureTimeoutError as error:
+            raise PlatformError(
+                f"no Spark Connect server answers at {server.endpoint} within {_ANSWER_S} seconds. Start it, or name "
+                "another by spark.master (or SPARK_REMOTE)."
+            ) from error
+    builder = SparkSession.builder.remote(url)
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    _check_delta(session, _NO_DELTA_ON_SERVER)
     return session
 
 
@@ -125,19 +161,20 @@ _NO_DELTA = (
     "Delta Lake is not on Spark's class path. Add `--packages io.delta:delta-spark_4.2_2.13:4.4.0` to spark-submit, "
     "or stage the jars once with `python -m skillsim.spark.session`."
 )
+_NO_DELTA_ON_SERVER = (
+    "the Spark Connect server lacks Delta Lake. Start it with `--packages io.delta:delta-spark_4.2_2.13:4.4.0 "
+    f"--conf spark.sql.extensions={EXTENSION} --conf spark.sql.catalog.spark_catalog={CATALOG}`."
+)
 
 
-def _check_delta(session: SparkSession, submitted: bool) -> None:
+def _check_delta(session: SparkSession, missing: str) -> None:
+    """By a statement that Spark does not know and Delta refuses, as there is no such table."""
     try:
-        session.sparkContext._jvm.java.lang.Class.forName(  # type: ignore[union-attr]
-            EXTENSION,
-            True,
-            session.sparkContext._jvm.java.lang.Thread.currentThread().getContextClassLoader(),  # type: ignore[union-attr]
-        )
-    except Exception as error:
-        if submitted:
-            session.stop()
-        raise PlatformError(_NO_DELTA) from error
+        session.sql("VACUUM skillsim_no_such_table DRY RUN")
+    except ParseException as error:
+        raise PlatformError(missing) from error
+    except AnalysisException:
+        pass
 
 
 @contextmanager

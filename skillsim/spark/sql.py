@@ -6,9 +6,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
-from skillsim.schemas import Table
+from skillsim.schemas import SCHEMA_VERSION, Table
 
 Scope = Mapping[str, str]  # column -> the one value a write is about
+VERSION_PROPERTY = "skillsim.schemaVersion"
 
 
 def spark_schema(table: Table) -> StructType:
@@ -20,6 +21,21 @@ def conform(rows: DataFrame, table: Table) -> DataFrame:
     return rows.selectExpr(
         *(f"CAST(`{f.name}` AS {f.dataType.simpleString()}) AS `{f.name}`" for f in spark_schema(table).fields)
     )
+
+
+def properties(table: Table) -> dict[str, str]:
+    """A table's properties: its schema version, and what of it Delta's log may hold."""
+    return {VERSION_PROPERTY: str(SCHEMA_VERSION), **statistics(table)}
+
+
+def statistics(table: Table) -> dict[str, str]:
+    """The log keeps each file's least and greatest values: those of keys alone, never of what people wrote."""
+    counted = [column for column in table.key if column not in ("record_id", *table.partition_by)]
+    return {"delta.dataSkippingStatsColumns": ",".join(counted)}
+
+
+def property_list(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
 
 
 def quoted(parts: list[str]) -> str:

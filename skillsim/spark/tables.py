@@ -19,13 +19,22 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from skillsim.errors import TablesError
-from skillsim.schemas import SCHEMA_VERSION, TABLES, Table
+from skillsim.schemas import OLDEST_SCHEMA_VERSION, SCHEMA_VERSION, TABLES, Table
 from skillsim.spark.paths import is_uri, spark_path
-from skillsim.spark.sql import Scope, column_list, conform, predicate, quoted, spark_schema
+from skillsim.spark.sql import (
+    VERSION_PROPERTY,
+    Scope,
+    column_list,
+    conform,
+    predicate,
+    properties,
+    property_list,
+    quoted,
+    spark_schema,
+)
 
 _KNOWN_ENTRIES = {"tables", "artifacts", "staging", "report.html"}
 _CATALOG_SCHEMA = re.compile(r"^[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*$")
-_VERSION_PROPERTY = "skillsim.schemaVersion"
 _NOTE = "spark.databricks.delta.commitInfo.userMetadata"
 # Commits that leave every row as it was.
 _MAINTENANCE = {"OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES"}
@@ -35,7 +44,7 @@ class Tables:
     """The tables of one namespace."""
 
     def __init__(self, spark: SparkSession, root: str) -> None:
-        """Raises TablesError when `root` holds something else or tables of another schema version."""
+        """Raises TablesError when `root` holds something else or tables of a schema version it cannot migrate."""
         if not root:
             raise TablesError("no output: give --output a folder, a URI or catalog.schema (or set output.root).")
         self._spark = spark
@@ -46,6 +55,7 @@ class Tables:
         self.guard: Callable[[], None] | None = None  # asked before each commit; raises when another run took over
         self._staged: dict[str, StructType] = {}
         self._known: set[str] = set()
+        self.outdated: list[Table] = []  # when it was opened, for `skillsim.spark.migrations`
         self._check_namespace()
 
     def _check_namespace(self) -> None:
@@ -70,13 +80,20 @@ class Tables:
                 self._check_version(table)
 
     def _check_version(self, table: Table) -> None:
-        rows = self._spark.sql(f"SHOW TBLPROPERTIES {self.identifier(table.name)}").collect()
-        version = {row["key"]: row["value"] for row in rows}.get(_VERSION_PROPERTY)
-        if version != str(SCHEMA_VERSION):
+        version = self.schema_version(table)
+        if not OLDEST_SCHEMA_VERSION <= version <= SCHEMA_VERSION:
             raise TablesError(
                 f"{self.identifier(table.name)} has schema version {version or 'unknown'}, this skillsim writes "
-                f"{SCHEMA_VERSION}. Use the skillsim that wrote it, or give another --output."
+                f"{SCHEMA_VERSION}. Use the skillsim that wrote it or a newer one, or give another --output."
             )
+        if version < SCHEMA_VERSION:
+            self.outdated.append(table)
+
+    def schema_version(self, table: Table) -> int:
+        """As the table says; 0 when it does not."""
+        rows = self._spark.sql(f"SHOW TBLPROPERTIES {self.identifier(table.name)}").collect()
+        version = {row["key"]: row["value"] for row in rows}.get(VERSION_PROPERTY, "")
+        return int(version) if version.isdecimal() else 0
 
     def location(self, name: str) -> str:
         """The URI of a table; its quoted three-level name in a catalog."""
@@ -100,11 +117,15 @@ class Tables:
             return self._spark.catalog.tableExists(self.location(table.name))
         if self.is_local:
             # Delta makes the folder of the log before it writes: a first write that failed leaves it empty.
-            return any((Path(self.root) / "tables" / table.name / "_delta_log").glob("*.json"))
+            return any(self.log_folder(table).glob("*.json"))
         try:
             return bool(self._spark.read.format("delta").load(self.location(table.name)).columns)
         except AnalysisException:
             return False
+
+    def log_folder(self, table: Table) -> Path:
+        """Of a table in a local folder."""
+        return Path(self.root) / "tables" / table.name / "_delta_log"
 
     def read(self, table: Table) -> DataFrame:
         """The table as it is now; empty, with its schema, before the first write."""
@@ -137,7 +158,7 @@ class Tables:
         """The first write of a table makes it, in the same commit, also where an earlier one failed midway."""
         self._before_commit(table)
         writer = conform(rows, table).writeTo(self.identifier(table.name)).using("delta")
-        for name, value in _properties(table).items():
+        for name, value in properties(table).items():
             writer = writer.tableProperty(name, value)
         if table.partition_by:
             writer = writer.partitionedBy(*(F.col(column) for column in table.partition_by))
@@ -147,11 +168,10 @@ class Tables:
         """An empty table; of two who try at once, both find it."""
         if self.exists(table):
             return
-        properties = ", ".join(f"'{name}' = '{value}'" for name, value in _properties(table).items())
         columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in spark_schema(table).fields)
         self._spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.identifier(table.name)} ({columns}) USING delta "
-            f"TBLPROPERTIES ({properties})"
+            f"TBLPROPERTIES ({property_list(properties(table))})"
         )
 
     def append(self, table: Table, rows: DataFrame) -> None:
@@ -162,10 +182,10 @@ class Tables:
             self._create(table, rows)
 
     def replace(self, table: Table, rows: DataFrame, scope: Scope) -> None:
-        """The rows of `scope` become `rows`."""
+        """The rows of `scope`, without one all rows, become `rows`."""
         if self.exists(table):
             self._before_commit(table)
-            condition = reduce(and_, (F.col(column) == value for column, value in scope.items()))
+            condition = reduce(and_, (F.col(column) == value for column, value in scope.items()), F.lit(True))
             conform(rows, table).writeTo(self.identifier(table.name)).overwrite(condition)
         else:
             self._create(table, rows)
@@ -253,6 +273,11 @@ class Tables:
                 "WHEN NOT MATCHED BY SOURCE THEN DELETE",
             )
 
+    def alter(self, table: Table, change: str) -> None:
+        """ALTER TABLE, for `skillsim.spark.migrations`."""
+        self._before_commit(table)
+        self._spark.sql(f"ALTER TABLE {self.identifier(table.name)} {change}")
+
     @contextmanager
     def _setting(self, key: str, value: str) -> Iterator[None]:
         """A setting of the session for the time being."""
@@ -287,9 +312,3 @@ class Tables:
             self._spark.sql(f"MERGE INTO {self.identifier(table.name)} t USING {view} s ON {on} {clauses}")
         finally:
             self._spark.catalog.dropTempView(view)
-
-
-def _properties(table: Table) -> dict[str, str]:
-    """The log keeps each file's least and greatest values: those of keys alone, never of what people wrote."""
-    counted = [column for column in table.key if column not in ("record_id", *table.partition_by)]
-    return {_VERSION_PROPERTY: str(SCHEMA_VERSION), "delta.dataSkippingStatsColumns": ",".join(counted)}

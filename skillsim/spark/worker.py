@@ -1,9 +1,9 @@
-"""What an executor's Python process keeps between batches: one encoder a model, one label index a folder."""
+"""What an executor's Python process keeps between batches: one encoder a model, one label index an address."""
 
 import os
 from functools import lru_cache
-from pathlib import Path
 
+from skillsim.artifacts import localise
 from skillsim.config import EncoderConfig
 from skillsim.encoder import TorchEncoder, load_encoder
 from skillsim.errors import ModelError
@@ -29,9 +29,10 @@ def _encoder(config: EncoderConfig, model_id: str, device: str) -> TorchEncoder:
 
 
 @lru_cache(maxsize=2)
-def label_index(folder: str) -> LabelIndex:
+def label_index(address: str) -> LabelIndex:
+    """Opened where it lies, or from this host's copy of a URI. Raises ArtifactError."""
     use_task_threads()
-    return LabelIndex.load(Path(folder))
+    return LabelIndex.load(localise(address))
 
 
 def use_task_threads() -> None:

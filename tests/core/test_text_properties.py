@@ -1,7 +1,9 @@
 """Properties of the text rules on strings nobody would write."""
 
 import hashlib
+import time
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -201,3 +203,20 @@ def test_text_key_is_hashlibs(text: str) -> None:
 @given(nasty)
 def test_cleaned_text_has_a_key(raw: str) -> None:
     assert len(text_key(clean(raw).text)) == 32
+
+
+@pytest.mark.parametrize("end", ["", "x"])
+@pytest.mark.parametrize("unit", ["– 5 years ", ", and  .· ", "½", "(expert), fluent ", ". ", "\u0308 "])
+def test_the_time_for_a_mention_has_a_bound(unit: str, end: str) -> None:
+    started = time.process_time()
+    parse_mention("x" + (unit * 2_000)[:1_998] + end)
+    assert time.process_time() - started < 0.25
+
+
+@given(st.sampled_from(FRAGMENTS), st.sampled_from(FRAGMENTS), st.integers(1, 120))
+@example("\u0308", " ", 60)
+@example("·", "*", 70)
+def test_cleaning_settles_however_often_a_thing_is_repeated(one: str, other: str, times: int) -> None:
+    for raw in ("java" + (one + other) * times, (one + other) * times + "java"):
+        once = clean(raw).text
+        assert clean(once).text == once

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.errors import TablesError
-from skillsim.schemas import EMBEDDINGS, MENTIONS, NORMALISED_SKILLS, TEXTS
+from skillsim.schemas import EMBEDDINGS, MENTIONS, NORMALISED_SKILLS, SCHEMA_VERSION, TEXTS
 from skillsim.spark.sql import spark_schema
 from skillsim.spark.tables import Tables
 
@@ -146,13 +146,18 @@ def test_a_file_as_root_is_refused(spark: SparkSession, tmp_path: Path) -> None:
         Tables(spark, str(tmp_path / "out"))
 
 
-def test_tables_of_another_schema_version_are_refused(
+def test_tables_of_an_unknown_or_newer_schema_version_are_refused(
     spark: SparkSession, tables: Tables, texts: Callable[..., DataFrame]
 ) -> None:
     tables.insert_new(TEXTS, texts(("a", "one")))
-    spark.sql(f"ALTER TABLE {tables.identifier('texts')} SET TBLPROPERTIES ('skillsim.schemaVersion' = '0')")
-    with pytest.raises(TablesError, match="schema version 0"):
-        Tables(spark, tables.root)
+    for recorded, named in {"0": "unknown", "other": "unknown", str(SCHEMA_VERSION + 1): SCHEMA_VERSION + 1}.items():
+        tables.alter(TEXTS, f"SET TBLPROPERTIES ('skillsim.schemaVersion' = '{recorded}')")
+        with pytest.raises(
+            TablesError, match=rf"texts` has schema version {named}.*a newer one, or give another --outp"
+        ):
+            Tables(spark, tables.root)
+    tables.alter(TEXTS, "SET TBLPROPERTIES ('skillsim.schemaVersion' = '1')")
+    assert Tables(spark, tables.root).outdated == [TEXTS]
 
 
 def test_a_catalog_schema_works_like_a_folder(spark: SparkSession, texts: Callable[..., DataFrame]) -> None:
