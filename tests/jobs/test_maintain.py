@@ -18,6 +18,7 @@ def data_files(root: Path) -> dict[str, int]:
     return {table.name: len(list(table.rglob("*.parquet"))) for table in (root / "tables").iterdir()}
 
 
+@pytest.mark.slow
 def test_tables_are_joined_and_cleared_and_stay_as_they_are(
     submit: Callable[..., Ended], continued: Path, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from skillsim.config import SparkConfig
 from skillsim.spark.job import run_job
 from skillsim.spark.session import get_session
 
+CHECKOUT = __file__
+
 
 def look(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     import os
@@ -29,6 +31,7 @@ def look(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         "cwd": os.getcwd(),
         "environment": dict(os.environ),
         "prefix": sys.prefix,
+        "sees_the_checkout": os.path.exists(CHECKOUT),
         "skillsim": skillsim.__file__,
         "mapped": mapped,
     }

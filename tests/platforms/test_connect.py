@@ -48,8 +48,8 @@ def connect_server(folder: Path, conf: dict[str, str], hidden: Path | None = Non
 
 def client(address: str, folder: Path) -> Job:
     """Runs a job on a server, where no Java is to be found."""
-    env = {"PATH": "/nowhere", "JAVA_HOME": "/nowhere", "HOME": str(folder), "SPARK_REMOTE": address}
-    return lambda name, *arguments: job(name, *arguments, cwd=folder, env=env)
+    env = {"PATH": "/nowhere", "JAVA_HOME": "/nowhere", "HOME": str(folder)}
+    return lambda name, *arguments: job(name, *arguments, "--set", f"spark.master={address}", cwd=folder, env=env)
 
 
 @pytest.fixture(scope="module")

@@ -120,6 +120,7 @@ def check_origin(process: dict[str, Any], cluster: Cluster) -> None:
     assert process["uid"] == pwd.getpwnam(USER).pw_uid
     assert environment["HOME"] == str(cluster.home)
     assert folder.is_relative_to(cluster.work)
+    assert not process["sees_the_checkout"]
     assert process["prefix"] == str(folder / "env")
     mapped = {Path(file).name: Path(file) for file in process["mapped"]}
     for file in (Path(process["skillsim"]), mapped["model.safetensors"], mapped["libtorch_cpu.so"]):

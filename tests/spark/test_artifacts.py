@@ -17,6 +17,7 @@ from tests.spark.identity import assert_same_rows, read
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
 
+@pytest.mark.slow
 def test_an_index_under_a_uri_gives_the_same_candidates(
     spark: SparkSession,
     finished: Run,

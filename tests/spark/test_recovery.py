@@ -69,6 +69,7 @@ def test_a_run_killed_before_each_commit_in_turn_ends_in_the_same_tables(
     assert outcomes[-2:] == [["failed", "RuntimeError: pulled plug"], ["succeeded", None]]
 
 
+@pytest.mark.slow
 def test_slices_give_the_tables_of_one_slice(
     fresh: Run, job: Callable[..., Run], changed_records: list[str], tmp_path: Path
 ) -> None:
