@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pyspark
 ROOT = Path(__file__).parents[2]
 SPARK = Path(pyspark.__file__).parent
 START_S = 120
+# A server goes with its test even where that is killed.
+_TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 JOB_S = 600
 
 
@@ -23,7 +26,13 @@ def running(command: Sequence[str], log: Path, ready: str, env: Mapping[str, str
     """A server in a process group of its own, from the moment that its log matches `ready`: that pattern's group."""
     with log.open("w") as out:
         process = subprocess.Popen(
-            command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            [*_TIED, *command],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     try:
         yield _wait_for(process, log, ready)

@@ -33,7 +33,8 @@ GPU_ALONE = ("triton/*", "*/lib/libcudnn_*", "*/lib/libcusolver*", "*/lib/libnvr
 
 def as_user(*command: str) -> list[str]:
     """The command as the cluster's user, with an empty environment."""
-    return ["setpriv", f"--reuid={USER}", "--regid=nogroup", "--clear-groups", "env", "-i", *command]
+    user = (f"--reuid={USER}", "--regid=nogroup", "--clear-groups", "--pdeathsig=KILL")
+    return ["setpriv", *user, "env", "-i", *command]
 
 
 def can_run(program: str | Path, *arguments: str) -> bool:
