@@ -106,6 +106,7 @@ class RowLease:
     def __init__(self, spark: SparkSession, tables: Tables, run_id: str) -> None:
         self._spark, self._tables, self._run_id = spark, tables, run_id
         self._lost = threading.Event()
+        self._renewed = time.monotonic()
         self._table = tables.identifier(LEASES.name)
 
     def acquire(self) -> str | None:
@@ -124,11 +125,14 @@ class RowLease:
                 raise
         row = self._row()
         if row["run_id"] == self._run_id:
+            self._renewed = time.monotonic()
             return None
         return f"run {row['run_id']} on {row['host']}, last seen {row['heartbeat_at']}"
 
     def check(self) -> None:
-        """Raises LeaseError when another run has taken over."""
+        """Raises LeaseError when another run has taken over, or may have."""
+        if time.monotonic() - self._renewed > TAKEOVER_S:  # the heartbeat failed all the while
+            self.renew()
         if self._lost.is_set():
             raise LeaseError(
                 f"--output {self._tables.root}: run {self._row()['run_id']} has taken over, as this one gave no sign "
@@ -142,7 +146,10 @@ class RowLease:
 
         def beat() -> None:
             while not ended.wait(HEARTBEAT_S):
-                self.renew()
+                try:
+                    self.renew()
+                except Exception as problem:  # a store that is away for a while is no reason to stop trying
+                    log.warning("the lease on %s could not be renewed: %s", self._tables.root, problem)
 
         thread = threading.Thread(target=beat, name="lease", daemon=True)
         thread.start()
@@ -156,6 +163,7 @@ class RowLease:
         self._update("heartbeat_at = current_timestamp()")
         if self._row()["run_id"] != self._run_id:
             self._lost.set()
+        self._renewed = time.monotonic()
 
     def release(self) -> None:
         self._update("run_id = NULL")

@@ -247,6 +247,7 @@ class Tables:
 
     def optimize(self, table: Table) -> None:
         """Few large files for many small ones."""
+        self._before_commit(table)
         self._spark.sql(f"OPTIMIZE {self.identifier(table.name)}")
 
     def vacuum(self, table: Table, retention_hours: float) -> None:

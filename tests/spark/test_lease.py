@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,8 @@ from tests.spark.conftest import Run
 from tests.spark.identity import assert_same_tables
 
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+ROUNDS = 10  # of each kind of lease
 
 
 @pytest.fixture
@@ -85,6 +90,28 @@ def test_a_lease_without_heartbeat_is_taken_over_and_its_former_holder_stopped(
     assert remote().read(TEXTS).isEmpty()
 
 
+def test_a_heartbeat_that_fails_for_long_stops_the_next_write(
+    spark: SparkSession, remote: Callable[[], Tables], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lease, "HEARTBEAT_S", 0.01)
+    holder = RowLease(spark, remote(), "r1")
+    assert holder.acquire() is None
+
+    def away(change: str) -> None:
+        raise OSError("the store is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(holder, "_update", away)
+        with holder.beating():
+            time.sleep(0.2)
+    assert "could not be renewed: the store is away" in caplog.text
+    holder.check()
+    monkeypatch.setattr(lease, "TAKEOVER_S", 0.0)
+    assert RowLease(spark, remote(), "r2").acquire() is None
+    with pytest.raises(LeaseError, match="run r2 has taken over"):
+        holder.check()
+
+
 def test_a_heartbeat_keeps_the_lease(
     spark: SparkSession, remote: Callable[[], Tables], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,3 +125,48 @@ def test_a_heartbeat_keeps_the_lease(
                 break
     assert holder._row()["heartbeat_at"] > first
     holder.check()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("leased_by", ["lock", "row"])
+def test_two_at_once_many_times(
+    leased_by: str, finished: Run, continued: Path, job: Callable[..., Run], records: list[str], tmp_path: Path
+) -> None:
+    """Thresholds A and B by turns: whoever got in, the links are its own whole and the loser's message is one line."""
+    source = tmp_path / "records.csv"
+    source.write_text("".join(records[:200]), encoding="utf-8")
+    at = [f"input.path={source}"]
+    if leased_by == "row":
+        at += [f"output.root=file:{continued}", f"output.artifacts_path={tmp_path / 'artifacts'}"]
+    of = {0.8: finished, 0.95: job(tmp_path / "b", records[:200], "linking.threshold=0.95")}
+    told = 0
+    for number in range(ROUNDS):
+        waits = number % 2
+        ended = at_once(partial(job, continued, [], f"output.wait_minutes={waits}", *at), of)
+        failed = [outcome for _, outcome in ended if not isinstance(outcome, Run)]
+        assert all(isinstance(error, LeaseError) for error in failed), failed
+        assert len(failed) <= 1 - waits
+        told += len(failed)
+        last_to_write = [threshold for threshold, outcome in ended if isinstance(outcome, Run)][-1]
+        assert_same_tables(continued, of[last_to_write].root)
+    assert told > 0
+
+
+def at_once(run: Callable[[str], Run], thresholds: Iterable[float]) -> list[tuple[float, Run | Exception]]:
+    """What each run gave or raised, in the order in which they ended."""
+    start = threading.Barrier(2)
+    ended: list[tuple[float, Run | Exception]] = []
+
+    def one(threshold: float) -> None:
+        start.wait()
+        try:
+            ended.append((threshold, run(f"linking.threshold={threshold}")))
+        except Exception as error:
+            ended.append((threshold, error))
+
+    threads = [threading.Thread(target=one, args=(threshold,)) for threshold in thresholds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return ended
