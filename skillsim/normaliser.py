@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import platformdirs
 import pyarrow as pa
 from filelock import FileLock
 
+from skillsim.artifacts import host_cache, is_artifact, localise
 from skillsim.config import Config
 from skillsim.encoder import Encoder, load_encoder
 from skillsim.errors import ModelError
@@ -105,15 +105,16 @@ class Normaliser:
         wanted = settings.encoder
         files = resolve_model(model or wanted.model, wanted.precision, wanted.prompt, wanted.max_length)
         encoder = load_encoder(files, settings.encoder.device, settings.encoder.batch_tokens)
-        folder = Path(cache or platformdirs.user_cache_dir("skillsim")) / index_id(bundle.taxonomy_id, files.model_id)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        base = Path(cache).expanduser().resolve() if cache else host_cache()
+        folder = base / index_id(bundle.taxonomy_id, files.model_id)
+        base.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            if not folder.is_dir():
+            if not is_artifact(str(folder)):
                 log.info("indexing the labels of %s, once", path)
                 _build_index(read_taxonomy(bundle), encoder).save(folder)
         return Normaliser(
             encoder,
-            LabelIndex.load(folder),
+            LabelIndex.load(localise(str(folder))),
             PlainDecider(settings.linking.threshold, settings.linking.nil_threshold),
             settings.retrieval.top_k,
             settings.input.max_length,

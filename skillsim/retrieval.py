@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +36,7 @@ INDEX_FORMAT = 2
 
 # Weights of the fused order, chosen on skill2vec_train's uniform and frequency strata (training/LOG.md).
 FUSION = {"cosine": 1.0, "preferred_cosine": 0.3, "ngram": 0.2, "occupations": 0.025}
+_DRAFT_S = 86_400  # no index takes a day to write
 # Texts in one product: 256 x 100,000 labels x 4 bytes is a 100 MB block.
 _BLOCK = 256
 
@@ -119,6 +122,10 @@ class LabelIndex:
     def save(self, folder: Path) -> None:
         """Write an artefact (skillsim.artifacts) atomically: whole or not at all; an existing one is kept."""
         folder.parent.mkdir(parents=True, exist_ok=True)
+        for left in folder.parent.glob(".index-*"):  # by a process that was killed
+            with suppress(FileNotFoundError):  # another process may be at it too
+                if left.stat().st_mtime < time.time() - _DRAFT_S:
+                    shutil.rmtree(left, ignore_errors=True)
         draft = Path(mkdtemp(prefix=".index-", dir=folder.parent))
         try:
             draft.chmod(0o755)

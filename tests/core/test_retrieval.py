@@ -1,5 +1,7 @@
 """Retrieval against an oracle in plain numpy and scikit-learn, and on small taxonomies made by hand."""
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -225,6 +227,14 @@ def test_saving_is_atomic_and_keeps_an_index_that_is_there(tmp_path: Path, monke
     second.save(folder)
     assert LabelIndex.load(folder).labels["label"].to_pylist() == ["first"]
     assert [path.name for path in folder.parent.iterdir()] == ["index"]
+
+
+def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path: Path) -> None:
+    for name, age in ((".index-dead", 90_000), (".index-alive", 60)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    made({"u:a": ["one"]}).save(tmp_path / "index")
+    assert {path.name for path in tmp_path.iterdir()} == {".index-alive", "index"}
 
 
 def test_the_ids_change_with_what_they_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:
