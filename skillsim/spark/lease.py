@@ -21,6 +21,7 @@ from pyspark.sql import Row, SparkSession
 from skillsim.errors import LeaseError, TablesError
 from skillsim.schemas import LEASES
 from skillsim.spark.paths import spark_path
+from skillsim.spark.session import is_remote
 from skillsim.spark.tables import Tables
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def writer_lease(spark: SparkSession, tables: Tables, run_id: str, wait_minutes:
     """Hold the namespace. Raises LeaseError when another run holds it and does not end within `wait_minutes`."""
     if tables.is_local:
         with _locked_folder(Path(tables.root), run_id, wait_minutes * 60):
-            _check_seen(spark, Path(tables.root))
+            if is_remote(spark):
+                _check_seen(spark, Path(tables.root))
             yield
         return
     lease = RowLease(spark, tables, run_id)

@@ -121,7 +121,8 @@ class Pipeline:
             }
             tasks = self._config.spark.rows_per_task
             changed = store_mentions(self._tables, self._records, self._config.input, stamp, tasks, stage)
-            warn_of_old_rules(self._tables.read(MENTIONS), self._config.input.source)
+            if changed:
+                warn_of_old_rules(self._tables.read(MENTIONS), self._config.input.source)
             return changed
 
     def _store_taxonomy(self) -> None:

@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -17,7 +16,7 @@ from skillsim.retrieval import LabelIndex
 from skillsim.schemas import CANDIDATES
 from skillsim.spark import worker
 from skillsim.spark.paths import is_uri
-from skillsim.spark.session import is_local
+from skillsim.spark.session import is_local, is_remote
 
 _COLUMNS = ("text_key", "occupation_uri", "candidates")
 _ARROW = pa.schema([CANDIDATES.schema.field(name) for name in _COLUMNS])
@@ -28,14 +27,8 @@ def index_address(spark: SparkSession, base: str, name: str) -> str:
     if is_uri(base):
         return f"{base.rstrip('/')}/{name}"
     path = Path(base).expanduser().resolve() / name
-    return str(path) if _is_one_machine(spark) else f"file:{path}"
-
-
-def _is_one_machine(spark: SparkSession) -> bool:
-    try:
-        return is_local(spark.sparkContext.master or "")
-    except PySparkException:  # Spark Connect has no context: its server may be anywhere
-        return False
+    one_machine = not is_remote(spark) and is_local(spark.sparkContext.master or "")
+    return str(path) if one_machine else f"file:{path}"
 
 
 def build_label_index(

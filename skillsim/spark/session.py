@@ -124,6 +124,14 @@ def _connect(url: str, conf: Mapping[str, str]) -> SparkSession:
     return session
 
 
+def is_remote(session: SparkSession) -> bool:
+    """Whether it is Spark Connect's, which has no context: its server may be on any machine."""
+    try:
+        return not session.sparkContext
+    except PySparkException:
+        return True
+
+
 def is_local(master: str) -> bool:
     return re.fullmatch(r"local(\[.*\])?", master) is not None
 
