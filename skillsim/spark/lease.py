@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql import Row, SparkSession
 
 from skillsim.errors import LeaseError, TablesError
@@ -31,6 +31,7 @@ HOLDER_NAME = f"{LOCK_NAME}.holder"
 HEARTBEAT_S = 30.0
 TAKEOVER_S = 300.0
 _POLL_S = 5.0
+_TRIES = 5
 
 
 @contextmanager
@@ -115,16 +116,12 @@ class RowLease:
         """None when it is ours now, else who holds it."""
         ours = f"'writer' AS name, '{self._run_id}' AS run_id, '{socket.gethostname()}' AS host"
         stopped = f"t.heartbeat_at < current_timestamp() - INTERVAL {TAKEOVER_S:.0f} SECONDS"
-        try:
-            self._tables.create_if_absent(LEASES)
-            self._spark.sql(
-                f"MERGE INTO {self._table} t USING (SELECT {ours}, current_timestamp() AS heartbeat_at) s "
-                f"ON t.name = s.name WHEN MATCHED AND (t.run_id IS NULL OR {stopped}) THEN UPDATE SET * "
-                "WHEN NOT MATCHED THEN INSERT *"
-            )
-        except PySparkException as problem:
-            if not _is_conflict(problem):
-                raise
+        self._tables.create_if_absent(LEASES)
+        self._commit(
+            f"MERGE INTO {self._table} t USING (SELECT {ours}, current_timestamp() AS heartbeat_at) s "
+            f"ON t.name = s.name WHEN MATCHED AND (t.run_id IS NULL OR {stopped}) THEN UPDATE SET * "
+            "WHEN NOT MATCHED THEN INSERT *"
+        )
         row = self._row()
         if row["run_id"] == self._run_id:
             self._renewed = time.monotonic()
@@ -171,17 +168,25 @@ class RowLease:
         self._update("run_id = NULL")
 
     def _update(self, change: str) -> None:
-        """Of our own row only; where another run is taking it over, its commit decides."""
-        try:
-            self._spark.sql(f"UPDATE {self._table} SET {change} WHERE run_id = '{self._run_id}'")
-        except PySparkException as problem:
-            if not _is_conflict(problem):
-                raise
+        """Of our own row only."""
+        self._commit(f"UPDATE {self._table} SET {change} WHERE run_id = '{self._run_id}'")
+
+    def _commit(self, statement: str) -> None:
+        """Again where another run's commit came first: the statement then finds that run's row."""
+        for attempt in range(_TRIES):
+            try:
+                self._spark.sql(statement)
+                return
+            except Exception as problem:  # Spark's or, unconverted, Java's
+                if attempt == _TRIES - 1 or not _is_conflict(problem):
+                    raise
 
     def _row(self) -> Row:
         return self._tables.read(LEASES).collect()[0]
 
 
-def _is_conflict(problem: PySparkException) -> bool:
+def _is_conflict(problem: Exception) -> bool:
     """Delta refused the commit since another run's came first."""
-    return "DELTA_CONCURRENT" in str(problem) or "ConcurrentModification" in str(problem)
+    return any(
+        name in str(problem) for name in ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
+    )

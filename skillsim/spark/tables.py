@@ -169,10 +169,14 @@ class Tables:
         if self.exists(table):
             return
         columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in spark_schema(table).fields)
-        self._spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.identifier(table.name)} ({columns}) USING delta "
-            f"TBLPROPERTIES ({property_list(properties(table))})"
-        )
+        try:
+            self._spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {self.identifier(table.name)} ({columns}) USING delta "
+                f"TBLPROPERTIES ({property_list(properties(table))})"
+            )
+        except Exception:
+            if not self.exists(table):  # else the other was quicker
+                raise
 
     def append(self, table: Table, rows: DataFrame) -> None:
         if self.exists(table):

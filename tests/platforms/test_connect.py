@@ -17,7 +17,7 @@ from skillsim.spark.session import CATALOG, EXTENSION
 from tests.platforms.processes import SPARK, can_hide, hiding, job, printed, running
 from tests.spark.identity import assert_same_rows, assert_same_tables, read
 
-pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.delta]
+pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.delta]
 
 DELTA = {"spark.sql.extensions": EXTENSION, "spark.sql.catalog.spark_catalog": CATALOG}
 Job = Callable[..., subprocess.CompletedProcess[str]]

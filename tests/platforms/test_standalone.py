@@ -23,7 +23,7 @@ from skillsim.spark.session import staged_jars
 from tests.platforms.processes import JOB_S, ROOT, SPARK, can_hide, hiding, printed, running
 from tests.spark.identity import assert_same_tables
 
-pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.delta]
+pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.delta]
 
 USER = "nobody"
 LOOPBACK = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
