@@ -134,7 +134,7 @@ class MaintainConfig(_Section):
 
 class SparkConfig(_Section):
     master: str | None = Field(None, description="only where no session and no spark-submit gives one")
-    rows_per_task: int = Field(4_000, ge=1, description="texts in one task of a model stage")
+    rows_per_task: int = Field(2_000, ge=1, description="texts in one task of a model stage")
     rows_per_slice: int = Field(40_000, ge=1, description="texts between two commits of a model stage")
     conf: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session made here")
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -30,15 +31,17 @@ from skillsim.encoder import Vectors
 from skillsim.ngrams import NGRAM_SETTINGS, NGRAM_TOP_LABELS, Floats, NgramView
 from skillsim.schemas import CANDIDATE
 
-RETRIEVAL_VERSION = 1
+RETRIEVAL_VERSION = 2
 # Raised when the files of a saved index change.
 INDEX_FORMAT = 2
 
 # Weights of the fused order, chosen on skill2vec_train's uniform and frequency strata (training/LOG.md).
 FUSION = {"cosine": 1.0, "preferred_cosine": 0.3, "ngram": 0.2, "occupations": 0.025}
 _DRAFT_S = 86_400  # no index takes a day to write
-# Texts in one product: 256 x 100,000 labels x 4 bytes is a 100 MB block.
+# One product is of 256 texts and about 1,024 labels: 1 MB, which stays in the cache until it is reduced to concepts.
 _BLOCK = 256
+_LABELS = 1024
+_ALIKE = np.float32(1e-5)  # cosines nearer than this differ by rounding
 
 KINDS = ("preferred", "alternative", "hidden")
 
@@ -80,7 +83,7 @@ class LabelIndex:
         self.concepts = concepts
         self.labels = labels
         self.titles = titles
-        self.matrix = matrix
+        self.matrix = matrix.view(np.ndarray)  # slices of a memmap are slow
         self.ngrams = ngrams
         self._concept_of_label = labels["concept"].to_numpy()
         self._starts = np.searchsorted(self._concept_of_label, np.arange(concepts.num_rows))
@@ -181,13 +184,9 @@ class LabelIndex:
         )
 
     def _block(self, texts: Sequence[str], text_keys: Sequence[str], vectors: Vectors, top_k: int) -> pa.StructArray:
-        import torch
-
         rows = np.arange(len(texts))[:, None]
-        query = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
-        by_label = (query @ torch.from_numpy(self.matrix).T).numpy()
-        cosine = np.maximum.reduceat(by_label, self._starts, axis=1)
-        preferred = np.where(self._has_preferred, by_label[:, self._starts], np.float32(0))
+        query = np.asarray(vectors, dtype=np.float32)
+        cosine, preferred = self._cosines(query)
         ngram = self.ngrams.by_concept(texts, self._concept_of_label, self.concepts.num_rows)
         fused = (
             FUSION["cosine"] * cosine + FUSION["preferred_cosine"] * preferred + FUSION["ngram"] * ngram + self._prior
@@ -200,15 +199,38 @@ class LabelIndex:
 
         flat = top.ravel()
         signals = (cosine[rows, top], preferred[rows, top], ngram[rows, top])
-        return self._structs(flat, self._nearest_labels(by_label, top), signals, self._exact_columns(exact, top))
+        nearest = self._nearest_labels(query, top, signals[0])
+        return self._structs(flat, nearest, signals, self._exact_columns(exact, top))
 
-    def _nearest_labels(self, by_label: Floats, top: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Label row nearest to each (text, candidate)."""
-        nearest = np.empty(top.shape, dtype=np.int64)
+    def _cosines(self, query: Floats) -> tuple[Floats, Floats]:
+        """(texts, concepts) twice: to the nearest label of each concept, and to its preferred label."""
+        import torch
+
+        queries, matrix = torch.from_numpy(query), torch.from_numpy(self.matrix)
+        nearest = np.empty((len(query), self.concepts.num_rows), dtype=np.float32)
+        preferred = np.empty_like(nearest)
+        for first, last in pairwise(self._chunks):
+            start, end = self._starts[first], self._ends[last - 1]
+            by_label = (queries @ matrix[start:end].T).numpy()
+            starts = self._starts[first:last] - start
+            nearest[:, first:last] = np.maximum.reduceat(by_label, starts, axis=1)
+            preferred[:, first:last] = by_label[:, starts]
+        return nearest, np.where(self._has_preferred, preferred, np.float32(0))
+
+    @cached_property
+    def _chunks(self) -> list[int]:
+        """Where to cut the concepts so that the labels of a chunk are `_LABELS` or a few more."""
+        _, first_in_chunk = np.unique(self._starts // _LABELS, return_index=True)
+        return [*first_in_chunk.tolist(), self.concepts.num_rows]
+
+    def _nearest_labels(self, query: Floats, top: npt.NDArray[np.int64], cosine: Floats) -> npt.NDArray[np.int64]:
+        """Row of the label that gave each (text, candidate) its cosine; the first of those alike, on any CPU."""
+        nearest, least = np.empty(top.shape, dtype=np.int64), cosine - _ALIKE
         for row, concepts in enumerate(top):
             for column, concept in enumerate(concepts):
                 start = self._starts[concept]
-                nearest[row, column] = start + by_label[row, start : self._ends[concept]].argmax()
+                cosines = self.matrix[start : self._ends[concept]] @ query[row]
+                nearest[row, column] = start + (cosines > least[row, column]).argmax()
         return nearest.ravel()
 
     def _exact_columns(
