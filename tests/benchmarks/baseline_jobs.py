@@ -19,6 +19,7 @@ import typer
 from pyspark.ml.functions import predict_batch_udf
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, LongType, StructField, StructType
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -28,6 +29,7 @@ from skillsim.model_files import resolve_model
 from skillsim.spark.session import get_session
 
 TASKS = 8
+_FOUND = StructType([StructField("position", LongType()), StructField("score", DoubleType())])
 SIMILAR = 0.65  # the model card's "definitely related"
 
 
@@ -46,7 +48,7 @@ def first(mentions: DataFrame, model: str, labels: Path) -> DataFrame:
 
         return predict
 
-    nearest = predict_batch_udf(make, return_type="struct<position:long,score:double>", batch_size=256)
+    nearest = predict_batch_udf(make, return_type=_FOUND, batch_size=256)
     return mentions.withColumn("found", nearest("skill")).select("record_id", "skill", "found.position", "found.score")
 
 
