@@ -3,12 +3,14 @@
 Each system is a process of its own from nothing to its Delta tables, one after the other; the seconds are those of
 the process, session start included, the memory its peak with all its children (PSS, so shared pages count once).
 skillsim also runs a second time, on the day after: the N records are known and a tenth as many are new, where the
-feed has that many more.
+feed has that many more. How its stages grow from one size to the next is told as exponents: the logarithm of the ratio
+of seconds over that of mentions, or of distinct texts.
 """
 
 import csv
 import gzip
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,7 +87,7 @@ def measure(records: list[str], added: list[str], taxonomy: Path, folder: Path) 
     source.write_text("".join(records), encoding="utf-8")
     results: dict[str, dict[str, Any]] = {}
     results[OURS] = run(ours(source, taxonomy, folder / "ours"), folder / "ours.log")
-    results[OURS]["stages"] = _stages(folder / "ours")
+    results[OURS] |= {"stages": _stages(folder / "ours"), "mentions": mentions, "texts": _texts(folder / "ours")}
     for name, title in BASELINES.items():
         results[title] = run(baseline(name, source, taxonomy, folder / name), folder / f"{name}.log")
         results[title]["stages"] = json.loads((folder / name / "seconds.json").read_text())
@@ -102,6 +105,21 @@ def _stages(root: Path) -> dict[str, float]:
     """Seconds by stage of the last run."""
     runs = DeltaTable(str(root / "tables" / "runs")).to_pyarrow_table().sort_by("started_at").to_pylist()
     return {stage["stage"]: stage["seconds"] for stage in runs[-1]["stages"]}
+
+
+def _texts(root: Path) -> int:
+    return DeltaTable(str(root / "tables" / "texts")).to_pyarrow_table(columns=["text_key"]).num_rows
+
+
+def growth(small: dict[str, Any], large: dict[str, Any]) -> list[list[str]]:
+    """Per stage of two of our results: seconds of both, exponent in mentions, exponent in texts."""
+    per_mention, per_text = (math.log(large[of] / small[of]) for of in ("mentions", "texts"))
+    rows = []
+    for stage, seconds in large["stages"].items():
+        before = small["stages"][stage]
+        grown = math.log(seconds / before) if min(seconds, before) >= 1 else math.nan
+        rows.append([stage, f"{before:.1f}", f"{seconds:.1f}", f"{grown / per_mention:.2f}", f"{grown / per_text:.2f}"])
+    return rows
 
 
 def main(
@@ -135,6 +153,10 @@ def main(
         columns = ["system", "seconds", "times ours", "mentions/s", "GB", "GB a worker", "seconds by stage"]
         show(console, f"{count:,} records", columns, rows)
         save(result, facts)
+    for small, large in pairwise(facts["sizes"]):
+        columns = ["stage", f"{small} records, s", f"{large} records, s", "exponent in mentions", "in texts"]
+        rows = growth(facts["sizes"][small][OURS], facts["sizes"][large][OURS])
+        show(console, f"growth from {small} to {large} records", columns, rows)
 
 
 if __name__ == "__main__":
