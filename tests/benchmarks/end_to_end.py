@@ -35,7 +35,7 @@ VERSION = "1.1.1"
 OURS = "skillsim"
 NEXT_DAY = "skillsim, the day after"
 BASELINES = {"first": "predict_batch_udf over mentions", "competent": "distinct, encode 128, join"}
-_SAMPLE_S = 1.0
+_SAMPLE_S = 5.0
 
 
 def run(command: Sequence[str], log: Path) -> dict[str, float]:
