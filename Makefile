@@ -39,9 +39,12 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# An hour and a half on two cores, most of it end_to_end.py's baselines.
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/encoder.py
 	$(BIN)/python tests/benchmarks/gold.py
+	$(BIN)/python tests/benchmarks/end_to_end.py
+	$(BIN)/python tests/benchmarks/growth.py
 
 # The executors' Python for spark-submit --archives: what .venv holds, in hard links until it is packed, with skillsim
 # itself copied in; without Spark's jars, as executors have their own. The archive names its base Python by path: where
