@@ -209,6 +209,25 @@ def test_the_size_of_a_block_does_not_matter(
         np.testing.assert_allclose(left, right, atol=1e-5)
 
 
+@pytest.mark.parametrize("labels", [1, 3, 100])
+def test_the_size_of_a_product_does_not_matter(
+    index: LabelIndex, vectors: np.ndarray, found: Candidates, monkeypatch: pytest.MonkeyPatch, labels: int
+) -> None:
+    monkeypatch.setattr(retrieval, "_LABELS", labels)
+    cut = retrieve(LabelIndex(index.concepts, index.labels, index.titles, index.matrix, index.ngrams), vectors)
+    for left, right in zip(rows_of(cut), rows_of(found), strict=True):
+        assert [(c["concept_uri"], c["label"]) for c in left] == [(c["concept_uri"], c["label"]) for c in right]
+        for name in ("cosine", "preferred_cosine"):
+            np.testing.assert_allclose([c[name] for c in left], [c[name] for c in right], atol=1e-6)
+
+
+@pytest.mark.parametrize(("first", "label"), [(1 - 2e-7, "abc"), (1 - 2e-5, "abd")])
+def test_of_labels_that_differ_by_rounding_the_first_is_named(first: float, label: str) -> None:
+    index = made({"u:a": [None, "abc", "abd"]}, vectors=np.array([[first, 0], [1, 0]], dtype=np.float32))
+    ((candidate,),) = rows_of(retrieve(index, np.array([[1, 0]], dtype=np.float16), ["query"]))
+    assert candidate["label"] == label
+
+
 def test_no_texts_give_no_rows(index: LabelIndex) -> None:
     nothing = retrieve(index, np.zeros((0, 384), dtype=np.float16), [])
     assert len(nothing.candidates) == len(nothing.occupation_uri) == 0
