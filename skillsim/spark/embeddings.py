@@ -33,12 +33,12 @@ def missing_embeddings(texts: DataFrame, embeddings: DataFrame) -> DataFrame:
     )
 
 
-def retryable(embeddings: DataFrame, texts: DataFrame | None = None) -> int:
-    """How many of a model's texts, or of these, a device failed on fewer than `MAX_ATTEMPTS` times."""
+def retryable(embeddings: DataFrame, texts: DataFrame) -> int:
+    """How many of these texts a device failed on fewer than `MAX_ATTEMPTS` times; `embeddings`: those of the model."""
     failed = embeddings.where(_retryable())
-    if texts is not None:
-        failed = failed.join(texts.select("text_key"), on="text_key", how="left_semi")
-    return failed.count()
+    if failed.isEmpty():  # as nearly always
+        return 0
+    return failed.join(texts.select("text_key"), on="text_key", how="left_semi").count()
 
 
 def _retryable() -> Column:

@@ -23,19 +23,18 @@ class Erased:
 
 
 def forget(tables: Tables, asked: DataFrame) -> Erased:
-    """Erase records, given as rows of (source, record_id); an id stands for its repeats too.
+    """Erase records, given as rows of (source, record_id); an id, or one of its repeats, stands for all of them.
 
     The steps can be repeated: after a crash the same call finishes the work. The last removes old versions and
     files, so whoever reads the tables meanwhile may fail once.
     """
     asked = tables.stage("asked", asked.distinct())
-    _remember(tables, asked)
-    held = tables.read(MENTIONS).select("source", "record_id", "position")
-    base = id_as_given()
-    named = asked.withColumnRenamed("record_id", "asked_id")
-    same = (held["source"] == named["source"]) & (
-        (held["record_id"] == F.col("asked_id")) | (base == F.col("asked_id"))
-    )
+    held = _held(tables)
+    named = tables.stage("named", asked.union(_ids_of_repeats(asked, held)).distinct())
+    _remember(tables, named)
+    named = named.withColumnRenamed("record_id", "asked_id")
+    is_named = F.col("asked_id").isin(held["record_id"], id_as_given(held["record_id"]))
+    same = (held["source"] == named["source"]) & is_named
     gone = tables.stage("forgotten_mentions", held.join(named, on=same, how="left_semi"))
     records = gone.select("source", "record_id")
     erased = Erased(asked.count(), records.distinct().count(), gone.count(), 0)
@@ -59,6 +58,18 @@ def without_forgotten(records: DataFrame, tables: Tables, source: str) -> DataFr
         hashed = records.withColumn("id_hash", _hash(salt, F.lit(source), record_id))
         records = hashed.join(hashes, on="id_hash", how="left_anti").drop("id_hash")
     return records
+
+
+def _held(tables: Tables) -> DataFrame:
+    """Keys of all mentions; normalised_skills still holds those that a failed run took out of mentions alone."""
+    keys = [tables.read(table).select(*MENTIONS.key) for table in (MENTIONS, NORMALISED_SKILLS)]
+    return keys[0].union(keys[1]).distinct()
+
+
+def _ids_of_repeats(asked: DataFrame, held: DataFrame) -> DataFrame:
+    """`7` for `7##2` where the tables hold that: the next input may number the rows of `7` otherwise."""
+    found = asked.join(held, on=["source", "record_id"], how="left_semi")
+    return found.select("source", id_as_given().alias("record_id"))
 
 
 def _remember(tables: Tables, asked: DataFrame) -> None:

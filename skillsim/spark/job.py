@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ def held_tables(
     tables = Tables(spark, settings.output.root)
     if not any(map(tables.exists, TABLES.values())):
         raise TablesError(f"--output {tables.root} holds no tables. Give the folder or schema that a run wrote.")
-    with writer_lease(spark, tables, name, settings.output.wait_minutes):
+    with writer_lease(spark, tables, f"{name}-{uuid.uuid4().hex[:8]}", settings.output.wait_minutes):
         migrate(tables)
         yield spark, tables, settings
 

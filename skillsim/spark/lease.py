@@ -1,17 +1,18 @@
 """One writer a namespace: a second run waits, or ends with one clear error.
 
-A local folder is locked by the operating system, which frees the lock with its process. Elsewhere a row of the table
-`leases` names the holder, who renews it by a heartbeat; a lease whose heartbeat has stopped is taken over, and its
-former holder refused at its next write.
+A folder of this machine is locked by the operating system, which frees the lock with its process. Under a URI and in a
+catalog a row of the table `leases` names the holder, who renews it by a heartbeat; a lease whose heartbeat has stopped
+is taken over, and its former holder refused at its next write.
 """
 
 import logging
 import math
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -31,20 +32,30 @@ HOLDER_NAME = f"{LOCK_NAME}.holder"
 HEARTBEAT_S = 30.0
 TAKEOVER_S = 300.0
 _POLL_S = 5.0
+_FILE_URI = re.compile(r"file:(?://)?(/.*)", re.IGNORECASE)
 _TRIES = 5
+_POOL = "skillsim-lease"  # of the FAIR scheduler
 
 
 @contextmanager
 def writer_lease(spark: SparkSession, tables: Tables, run_id: str, wait_minutes: float) -> Iterator[None]:
     """Hold the namespace. Raises LeaseError when another run holds it and does not end within `wait_minutes`."""
-    if tables.is_local:
-        with _locked_folder(Path(tables.root), run_id, wait_minutes * 60):
-            if is_remote(spark):
-                _check_seen(spark, Path(tables.root))
-            yield
-        return
+    wait_s = wait_minutes * 60
+    with ExitStack() as held:
+        # A folder that has a lease is also written under a URI, perhaps from another machine.
+        if not tables.is_local or tables.exists(LEASES):
+            held.enter_context(_leased_row(spark, tables, run_id, wait_s))
+        if (folder := _folder_here(tables)) is not None:
+            held.enter_context(_locked_folder(folder, run_id, wait_s))
+        if tables.is_local and is_remote(spark):
+            _check_seen(spark, Path(tables.root))
+        yield
+
+
+@contextmanager
+def _leased_row(spark: SparkSession, tables: Tables, run_id: str, wait_s: float) -> Iterator[None]:
     lease = RowLease(spark, tables, run_id)
-    _wait_for(lease.acquire, tables.root, wait_minutes * 60)
+    _wait_for(lease.acquire, tables.root, wait_s)
     tables.guard = lease.check
     try:
         with lease.beating():
@@ -52,6 +63,14 @@ def writer_lease(spark: SparkSession, tables: Tables, run_id: str, wait_minutes:
     finally:
         tables.guard = None
         lease.release()
+
+
+def _folder_here(tables: Tables) -> Path | None:
+    """The root on this machine, also where it is named by `file:`."""
+    if tables.is_local:
+        return Path(tables.root)
+    named = _FILE_URI.match(tables.root)
+    return Path(named[1]) if named and Path(named[1]).is_dir() else None
 
 
 @contextmanager
@@ -109,7 +128,7 @@ class RowLease:
     def __init__(self, spark: SparkSession, tables: Tables, run_id: str) -> None:
         self._spark, self._tables, self._run_id = spark, tables, run_id
         self._lost = threading.Event()
-        self._renewed = time.monotonic()
+        self._renewed = time.time()  # not monotonic, which stands still while a machine sleeps
         self._table = tables.identifier(LEASES.name)
 
     def acquire(self) -> str | None:
@@ -117,6 +136,7 @@ class RowLease:
         ours = f"'writer' AS name, '{self._run_id}' AS run_id, '{socket.gethostname()}' AS host"
         stopped = f"t.heartbeat_at < current_timestamp() - INTERVAL {TAKEOVER_S:.0f} SECONDS"
         self._tables.create_if_absent(LEASES)
+        self._renewed = time.time()
         self._commit(
             f"MERGE INTO {self._table} t USING (SELECT {ours}, current_timestamp() AS heartbeat_at) s "
             f"ON t.name = s.name WHEN MATCHED AND (t.run_id IS NULL OR {stopped}) THEN UPDATE SET * "
@@ -124,13 +144,12 @@ class RowLease:
         )
         row = self._row()
         if row["run_id"] == self._run_id:
-            self._renewed = time.monotonic()
             return None
         return f"run {row['run_id']} on {row['host']}, last seen {row['heartbeat_at']}"
 
     def check(self) -> None:
         """Raises LeaseError when another run has taken over, or may have."""
-        if time.monotonic() - self._renewed > TAKEOVER_S:  # the heartbeat failed all the while
+        if time.time() - self._renewed > TAKEOVER_S:  # the heartbeat failed all the while
             self.renew()
         if self._lost.is_set():
             raise LeaseError(
@@ -144,6 +163,8 @@ class RowLease:
         ended = threading.Event()
 
         def beat() -> None:
+            if not is_remote(self._spark):  # beside a stage whose tasks fill all slots
+                self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", _POOL)
             while not ended.wait(HEARTBEAT_S):
                 try:
                     self.renew()
@@ -159,10 +180,11 @@ class RowLease:
             thread.join()
 
     def renew(self) -> None:
+        started = time.time()  # no later than the heartbeat that the statement writes
         self._update("heartbeat_at = current_timestamp()")
         if self._row()["run_id"] != self._run_id:
             self._lost.set()
-        self._renewed = time.monotonic()
+        self._renewed = started
 
     def release(self) -> None:
         self._update("run_id = NULL")

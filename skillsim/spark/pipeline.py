@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.artifacts import is_artifact
-from skillsim.errors import BalanceError, ConfigError, PlatformError
+from skillsim.errors import BalanceError, ConfigError, PlatformError, TablesError
 from skillsim.report import write_report
 from skillsim.retrieval import index_id
 from skillsim.schemas import (
@@ -80,7 +80,7 @@ class Pipeline:
         try:
             migrate(self._tables)
             new_records = self._split_records()
-            if not new_records and self._report_stands() and not retryable(self._embeddings()):
+            if not new_records and self._report_stands() and not retryable(self._embeddings(), self._texts()):
                 versions = table_versions(self._tables)
                 earlier = finished_like_this(self._tables, self._ids, self._config.report, versions)
             if earlier:
@@ -94,10 +94,16 @@ class Pipeline:
             self._record_failure(error)
             raise
         finally:
-            self._tables.clear_staging()
+            self._clear_staging()
         stages = tuple(asdict(stage) for stage in self._progress.stages)
         unchanged_since = earlier["run_id"] if earlier else None
         return Summary(self._run_id, self._tables.root, self._ids, stages, statuses, unchanged_since)
+
+    def _clear_staging(self) -> None:
+        try:
+            self._tables.clear_staging()
+        except TablesError as problem:
+            log.warning("%s", problem)
 
     def _remake(self) -> dict[str, int]:
         """Everything after the mentions; returns the mentions by status."""
@@ -138,12 +144,9 @@ class Pipeline:
             log.info("texts: %s that no mention holds any more are removed from all tables", f"{removed:,}")
 
     def _embed_texts(self) -> None:
-        """Texts of mentions and of labels alike: a skill that is a label is embedded once."""
         with self._progress.stage("embeddings") as stage:
-            labels = self._taxonomy(LABELS).select("text_key", "text")
-            texts = self._tables.read(TEXTS).unionByName(labels).dropDuplicates(["text_key"])
             run_in_slices(
-                missing_embeddings(texts, self._embeddings()),
+                missing_embeddings(self._texts(), self._embeddings()),
                 lambda part: embed(part, self._config.encoder, self._ids.model_id),
                 self._tables,
                 EMBEDDINGS,
@@ -195,8 +198,8 @@ class Pipeline:
 
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
-            versions = {table.name: self._tables.version(table) for table in (MENTIONS, LINKS)}
-            built_from: dict[str, int | str] = {**versions, **self._one_link, "rules": NORMALISE_VERSION}
+            states = {table.name: self._tables.state(table) for table in (MENTIONS, LINKS)}
+            built_from = {**states, **self._one_link, "rules": str(NORMALISE_VERSION)}
             if self._tables.built_from(NORMALISED_SKILLS) == built_from:
                 return
             mentions = self._tables.read(MENTIONS)
@@ -279,6 +282,11 @@ class Pipeline:
 
     def _taxonomy(self, table: Table) -> DataFrame:
         return taxonomy_rows(self._tables, table, self._ids.taxonomy_id)
+
+    def _texts(self) -> DataFrame:
+        """Those of mentions and of labels alike: a skill that is a label is embedded once."""
+        labels = self._taxonomy(LABELS).select("text_key", "text")
+        return self._tables.read(TEXTS).unionByName(labels).dropDuplicates(["text_key"])
 
     def _embeddings(self) -> DataFrame:
         return self._tables.read(EMBEDDINGS).where(F.col("model_id") == self._ids.model_id)

@@ -31,6 +31,7 @@ from skillsim.records import (
 )
 from skillsim.spark.paths import is_uri, spark_path
 from skillsim.spark.record_ids import identified
+from skillsim.spark.sql import quoted
 
 _CORRUPT = "_skillsim_corrupt"
 _TABLE_NAME = re.compile(r"^[\w-]+(\.[\w-]+){1,2}$")
@@ -145,7 +146,7 @@ def _read(spark: SparkSession, config: InputConfig, kind: str, delimiter: str) -
     if kind == "csv":
         rows = _read_multiline_csv(spark, config, delimiter)
     elif kind == "table":
-        rows = spark.table(config.path)
+        rows = spark.table(quoted(config.path.split(".")) if _TABLE_NAME.match(config.path) else config.path)
     else:
         rows = spark.read.format(kind).load(spark_path(config.path, escape_globs=kind != "delta"))
     _check_columns(rows.columns, config)

@@ -45,7 +45,7 @@ class Summary:
     ids: RunIds
     stages: tuple[dict[str, Any], ...]
     statuses: dict[str, int]
-    unchanged_since: str | None = field(default=None)  # the run that made the tables, when this one had nothing to do
+    unchanged_since: str | None = field(default=None)  # the last run like this one, when there was nothing to do
 
 
 def table_versions(tables: Tables) -> dict[str, int]:

@@ -43,6 +43,8 @@ _LOCAL = {
     # VACUUM lists files in so many tasks; of the default of 10,000 each costs its overhead.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
 }
+# Everywhere: the lease's heartbeat gets its turn beside a stage whose tasks fill all slots.
+_ALWAYS = {"spark.sql.catalog.spark_catalog": CATALOG, "spark.scheduler.mode": "FAIR"}
 # The driver's JVM must know these when it starts: spark-submit takes them from spark-defaults.conf.
 _LOCAL_JVM = {
     "spark.driver.memory": "3g",
@@ -58,12 +60,12 @@ def get_session(config: SparkConfig, app_name: str = "skillsim") -> SparkSession
     """The active session, else a new one. Raises PlatformError when Java, Delta or a named server is missing."""
     active = SparkSession.getActiveSession()
     if active is not None:
-        return active
+        return _as_it_is(active, config.conf)
     remote = os.environ.get("SPARK_REMOTE") or config.master or ""
     if remote.startswith("sc://"):
         return _connect(remote, config.conf)
     if os.environ.keys() & {"SPARK_REMOTE", "DATABRICKS_RUNTIME_VERSION"}:
-        return SparkSession.builder.getOrCreate()  # the platform's own
+        return _as_it_is(SparkSession.builder.getOrCreate(), config.conf)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
@@ -94,6 +96,17 @@ def get_session(config: SparkConfig, app_name: str = "skillsim") -> SparkSession
         if submitted:
             session.stop()
         raise
+    return session
+
+
+def _as_it_is(session: SparkSession, conf: Mapping[str, str]) -> SparkSession:
+    """A notebook's or the platform's own session."""
+    for key, value in conf.items():
+        if (given := session.conf.get(key, None)) != value:
+            log.warning(
+                "%s is %s in the session that exists, not %s as spark.conf says: set it there", key, given, value
+            )
+    _check_delta(session, _NO_DELTA)
     return session
 
 
@@ -145,7 +158,7 @@ def settings_to_add(wanted: Mapping[str, str], given: Mapping[str, str]) -> dict
         if wanted[key] != given[key]:
             log.warning("%s is %s as submitted, not %s as spark.conf says", key, given[key], wanted[key])
     laptop = _LOCAL if is_local(given.get("spark.master", "local")) else {}
-    settings = {**laptop, "spark.sql.catalog.spark_catalog": CATALOG, **wanted}
+    settings = {**laptop, **_ALWAYS, **wanted}
     settings = {key: value for key, value in settings.items() if key not in given}
     extensions = given.get("spark.sql.extensions", wanted.get("spark.sql.extensions", ""))
     if EXTENSION not in extensions:

@@ -8,7 +8,8 @@ from pyspark.sql.types import StructType
 
 from skillsim.schemas import SCHEMA_VERSION, Table
 
-Scope = Mapping[str, str]  # column -> the one value a write is about
+# What a write is about: column -> its one value, or its range, from the first up to and without the second.
+Scope = Mapping[str, str | tuple[str, str]]
 VERSION_PROPERTY = "skillsim.schemaVersion"
 
 
@@ -47,8 +48,15 @@ def column_list(columns: list[str], prefix: str = "") -> str:
 
 
 def predicate(scope: Scope, prefix: str = "") -> str:
-    return " AND ".join(f"{prefix}`{column}` = '{_escape(value)}'" for column, value in scope.items())
+    return " AND ".join(_condition(f"{prefix}`{column}`", value) for column, value in scope.items())
 
 
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "\\'")
+def _condition(column: str, value: str | tuple[str, str]) -> str:
+    if isinstance(value, str):
+        return f"{column} = {_literal(value)}"
+    return f"{column} >= {_literal(value[0])} AND {column} < {_literal(value[1])}"
+
+
+def _literal(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

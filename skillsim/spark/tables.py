@@ -6,19 +6,17 @@ that Spark Connect and Databricks need nothing more than a session.
 
 import json
 import re
-import shutil
+import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import reduce
-from operator import and_
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
-from skillsim.errors import TablesError
+from skillsim.errors import LeaseError, TablesError
 from skillsim.schemas import OLDEST_SCHEMA_VERSION, SCHEMA_VERSION, TABLES, Table
 from skillsim.spark.paths import is_uri, spark_path
 from skillsim.spark.sql import (
@@ -32,10 +30,12 @@ from skillsim.spark.sql import (
     quoted,
     spark_schema,
 )
+from skillsim.spark.staging import Staging
 
 _KNOWN_ENTRIES = {"tables", "artifacts", "staging", "report.html"}
 _CATALOG_SCHEMA = re.compile(r"^[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*$")
 _NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+_NOTING = threading.Lock()  # the note is the session's, which may serve two runs
 # Commits that leave every row as it was.
 _MAINTENANCE = {"OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES"}
 
@@ -52,8 +52,8 @@ class Tables:
         self.is_local = not self._is_schema and not is_uri(root)
         self.root = str(Path(root).expanduser().resolve()) if self.is_local else root.rstrip("/")
         self._base = self.root if self._is_schema else spark_path(self.root, escape_globs=False)
-        self.guard: Callable[[], None] | None = None  # asked before each commit; raises when another run took over
-        self._staged: dict[str, StructType] = {}
+        self.guard: Callable[[], None] | None = None  # asked before each write; raises when another run took over
+        self._staging = Staging(spark, self.root, self._is_schema)
         self._known: set[str] = set()
         self.outdated: list[Table] = []  # when it was opened, for `skillsim.spark.migrations`
         self._check_namespace()
@@ -137,7 +137,14 @@ class Tables:
         """The Delta version that last changed a row; -1 before the first write."""
         return self._last_change(table)["version"] if self.exists(table) else -1
 
-    def built_from(self, table: Table) -> dict[str, int | str]:
+    def state(self, table: Table) -> str:
+        """Version and time of the last change: other than the version alone, never that of a table made anew."""
+        if not self.exists(table):
+            return "absent"
+        change = self._last_change(table)
+        return f"{change['version']} of {change['timestamp']}"
+
+    def built_from(self, table: Table) -> dict[str, str]:
         """What the last `sync` recorded of its inputs; empty when something else has changed the table since."""
         note = self._last_change(table)["userMetadata"] if self.exists(table) else None
         try:
@@ -151,6 +158,9 @@ class Tables:
         return next((row for row in history if row["operation"] not in _MAINTENANCE), history[-1])
 
     def _before_commit(self, table: Table) -> None:
+        self._ask_guard()
+
+    def _ask_guard(self) -> None:
         if self.guard is not None:
             self.guard()
 
@@ -189,39 +199,29 @@ class Tables:
         """The rows of `scope`, without one all rows, become `rows`."""
         if self.exists(table):
             self._before_commit(table)
-            condition = reduce(and_, (F.col(column) == value for column, value in scope.items()), F.lit(True))
+            condition = F.expr(predicate(scope)) if scope else F.lit(True)
             conform(rows, table).writeTo(self.identifier(table.name)).overwrite(condition)
         else:
             self._create(table, rows)
 
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """Materialise `rows` and read them back: what is expensive or would change under its reader."""
-        if self._is_schema:
-            staged = self.identifier(f"staging_{name}")
-            rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").saveAsTable(staged)
-            return self._spark.table(staged)
-        folder = f"{self._base}/staging/{name}"
-        rows.write.mode("overwrite").parquet(folder)
-        self._staged[folder] = rows.schema
-        return self._spark.read.schema(rows.schema).parquet(folder)
+        self._ask_guard()
+        return self._staging.write(name, rows)
 
     def clear_staging(self) -> None:
-        """Drop what `stage` made, in earlier runs too; under a URI, empty what this run made."""
-        if self._is_schema:
-            schema = quoted(self.root.split("."))
-            for row in self._spark.sql(f"SHOW TABLES IN {schema} LIKE 'staging_*'").collect():
-                self._spark.sql(f"DROP TABLE IF EXISTS {self.identifier(row['tableName'])}")
-        elif self.is_local:
-            shutil.rmtree(Path(self.root) / "staging", ignore_errors=True)
-        else:
-            for folder, columns in self._staged.items():
-                self._spark.createDataFrame([], columns).write.mode("overwrite").parquet(folder)
-        self._staged.clear()
+        """Drop what `stage` made, in earlier runs too, unless another run has taken over: it is that run's then."""
+        try:
+            self._ask_guard()
+        except LeaseError:
+            return
+        self._staging.clear()
 
     def upsert(self, table: Table, rows: DataFrame, scope: Scope | None = None, gone: DataFrame | None = None) -> None:
         """Insert rows with new keys, update those with known keys, delete the keys in `gone`; one commit.
 
-        `rows` must be cheap to scan twice (staged) and hold each key once. `scope` prunes partitions.
+        `rows` must be cheap to scan twice (staged) and hold each key once. `scope` holds for all of them, and spares
+        MERGE the files it cannot hold in.
         """
         source = conform(rows, table).selectExpr("*", "false AS _gone")
         if gone is not None:
@@ -262,14 +262,14 @@ class Tables:
             self._spark.sql(f"REORG TABLE {self.identifier(table.name)} APPLY (PURGE)")
             self._spark.sql(f"VACUUM {self.identifier(table.name)} RETAIN {retention_hours} HOURS")
 
-    def sync(self, table: Table, rows: DataFrame, built_from: Mapping[str, int | str]) -> None:
+    def sync(self, table: Table, rows: DataFrame, built_from: Mapping[str, str]) -> None:
         """The table becomes `rows`; a row that differs in nothing but its run_id stays. One commit.
 
         `built_from` is kept in that commit, for `Tables.built_from`.
         """
         compared = [c for c in table.schema.names if c not in table.key and c != "run_id"]
         differs = " OR ".join(f"NOT (t.`{c}` <=> s.`{c}`)" for c in compared)
-        with self._setting(_NOTE, json.dumps(built_from, sort_keys=True)):
+        with _NOTING, self._setting(_NOTE, json.dumps(built_from, sort_keys=True)):
             self._merge(
                 table,
                 conform(rows, table),
@@ -308,7 +308,7 @@ class Tables:
             self._create(table, source)
             return
         self._before_commit(table)
-        view = f"skillsim_merge_{table.name}"
+        view = f"skillsim_merge_{uuid.uuid4().hex}"  # a session may serve two runs
         source.createOrReplaceTempView(view)
         on = " AND ".join(f"t.`{column}` = s.`{column}`" for column in key or table.key)
         if scope:

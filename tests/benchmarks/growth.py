@@ -112,7 +112,7 @@ def measure(mentions: int, texts: int) -> dict[str, float]:
         "input.skills_column": "skills",
         "taxonomy.path": Path(str(files("skillsim") / "data" / "sample" / "taxonomy")),
         "output.root": folder / "out",
-        "spark.rows_per_slice": 100_000,
+        "spark.rows_per_slice": 40_000,
     }
     plan = plan_run(load_config(None, [f"{key}={value}" for key, value in settings.items()]))
     started = time.perf_counter()

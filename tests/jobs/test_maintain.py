@@ -25,6 +25,9 @@ def test_tables_are_joined_and_cleared_and_stay_as_they_are(
     lines = [*records[:200], "one more,welding\n"]
     grown = job(continued, lines)
     shutil.copytree(continued, tmp_path / "before")
+    assert submit(main, "--output", continued).code == 0
+    kept = data_files(continued)
+    assert all(kept[name] >= files for name, files in data_files(tmp_path / "before").items())  # of the last week
     ended = submit(main, "--output", continued, "--set", "maintain.retention_hours=0")
     assert ended.code == 0, ended.err
     before, after = data_files(tmp_path / "before"), data_files(continued)

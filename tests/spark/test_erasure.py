@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from skillsim.schemas import MENTIONS, NORMALISED_SKILLS
 from skillsim.spark.erasure import Erased, forget
+from skillsim.spark.pipeline import Pipeline
 from skillsim.spark.tables import Tables
 from tests.spark.conftest import Run
 from tests.spark.identity import assert_same_rows, assert_same_tables, read
@@ -84,3 +85,40 @@ def test_an_erasure_that_crashed_is_finished_by_the_same_call(
     forget(Tables(spark, str(continued)), asked)
     assert holders(continued, record_id) == []
     assert record_id not in set(read(continued, "normalised_skills")["record_id"])
+
+
+def test_what_a_failed_run_left_in_one_table_alone_is_erased_too(
+    spark: SparkSession, continued: Path, job: Callable[..., Run], records: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (record_id, *_), *_ = csv.reader(records[1:2])
+
+    def fail(self: Pipeline) -> None:
+        raise RuntimeError("pulled plug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "_normalise_mentions", fail)
+        with pytest.raises(RuntimeError, match="pulled plug"):
+            job(continued, [records[0], *records[2:200]], "input.mode=snapshot")
+    assert record_id not in set(read(continued, "mentions")["record_id"])
+    assert record_id in set(read(continued, "normalised_skills")["record_id"])
+    erased = forget(Tables(spark, str(continued)), spark.createDataFrame([("test", record_id)], IDS))
+    assert erased.records == 1
+    assert holders(continued, record_id) == []
+
+
+def test_a_repeat_of_an_id_stands_for_all_of_them(
+    spark: SparkSession, continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    rows = ["double-1,alpha skill\n", "double-1,beta skill\n", "double-1,gamma skill\n", "own##7,delta skill\n"]
+    job(continued, [*records[:200], *rows])
+    ids = set(read(continued, "mentions")["record_id"])
+    assert {"double-1", "double-1##2", "double-1##3", "own##7##1"} <= ids
+    asked = spark.createDataFrame([("test", "double-1##2"), ("test", "own##7")], IDS)
+    assert forget(Tables(spark, str(continued)), asked) == Erased(asked=2, records=4, mentions=4, texts=4)
+    job(continued, [*records[:200], rows[0], "double-1,another skill\n", rows[3], "own,epsilon skill\n"])
+    assert set(read(continued, "mentions")["record_id"]) == (ids | {"own"}) - {
+        "double-1",
+        "double-1##2",
+        "double-1##3",
+        "own##7##1",
+    }

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from filelock import FileLock
 from pyspark.sql import SparkSession
 
 from skillsim.errors import LeaseError
-from skillsim.schemas import TEXTS
+from skillsim.schemas import LEASES, TEXTS
 from skillsim.spark import lease
+from skillsim.spark.job import held_tables
 from skillsim.spark.lease import LOCK_NAME, RowLease, writer_lease
 from skillsim.spark.sql import spark_schema
 from skillsim.spark.tables import Tables
@@ -72,6 +74,89 @@ def test_a_row_lease_is_held_by_one_and_free_after_it(spark: SparkSession, remot
         writer_lease(spark, remote(), "r2", 0).__enter__()
     with writer_lease(spark, remote(), "r2", 0):
         pass
+
+
+def test_one_folder_under_two_names_has_one_writer(
+    spark: SparkSession, remote: Callable[[], Tables], tmp_path: Path
+) -> None:
+    local = str(tmp_path / "out")
+    with writer_lease(spark, Tables(spark, local), "r1", 0):
+        assert not Tables(spark, local).exists(LEASES)
+        with pytest.raises(LeaseError, match=r"\(run r1 on "):
+            writer_lease(spark, remote(), "r2", 0).__enter__()
+    with (
+        writer_lease(spark, remote(), "r3", 0),
+        pytest.raises(LeaseError, match=r"\(run r3 on .*last seen"),
+    ):
+        writer_lease(spark, Tables(spark, local), "r4", 0).__enter__()
+    with writer_lease(spark, Tables(spark, local), "r5", 0):
+        pass
+
+
+def test_two_jobs_of_one_kind_are_two_writers(spark: SparkSession, remote: Callable[[], Tables]) -> None:
+    tables = remote()
+    tables.append(TEXTS, spark.createDataFrame([("a", "one")], spark_schema(TEXTS)))
+    with (
+        held_tables("forget", tables.root, None, None),
+        pytest.raises(LeaseError, match=r"another run writes there \(run forget-\w+ on "),
+    ):
+        held_tables("forget", tables.root, None, None).__enter__()
+
+
+def test_a_superseded_run_leaves_the_staging_of_the_other(
+    spark: SparkSession, remote: Callable[[], Tables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "TAKEOVER_S", 0.0)
+    superseded, holding = remote(), remote()
+    former = RowLease(spark, superseded, "r1")
+    assert former.acquire() is None
+    assert RowLease(spark, holding, "r2").acquire() is None
+    superseded.guard = former.check
+    rows = spark.createDataFrame([("a", "one")], spark_schema(TEXTS))
+    staged = holding.stage("texts", rows)
+    with pytest.raises(LeaseError, match="run r2 has taken over"):
+        superseded.stage("texts", rows.limit(0))
+    superseded.clear_staging()
+    assert staged.count() == 1
+
+
+def test_the_heartbeat_gets_its_turn_beside_a_stage_that_fills_all_slots(
+    spark: SparkSession, remote: Callable[[], Tables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "HEARTBEAT_S", 0.1)
+    holder = RowLease(spark, remote(), "r1")
+    assert holder.acquire() is None
+
+    def slow(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        for batch in batches:
+            time.sleep(0.5)
+            yield batch
+
+    busy = spark.range(0, 60, 1, 60).mapInArrow(slow, "id long")
+    stage = threading.Thread(target=busy.count)
+    stage.start()
+    renewed = []
+    with monkeypatch.context() as patch, holder.beating():
+        renew = holder.renew
+
+        def noted() -> None:
+            renew()
+            renewed.append(stage.is_alive())
+
+        patch.setattr(holder, "renew", noted)
+        stage.join()
+    assert renewed.count(True) >= 2
+
+
+def test_a_heartbeat_counts_from_before_it_is_written(
+    spark: SparkSession, remote: Callable[[], Tables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = RowLease(spark, remote(), "r1")
+    assert holder.acquire() is None
+    before = time.time()
+    monkeypatch.setattr(holder, "_update", lambda change: time.sleep(0.5))
+    holder.renew()
+    assert holder._renewed - before < 0.3
 
 
 def test_a_lease_without_heartbeat_is_taken_over_and_its_former_holder_stopped(
@@ -145,6 +230,7 @@ def test_two_at_once_many_times(
         ended = at_once(partial(job, continued, [], f"output.wait_minutes={waits}", *at), of)
         failed = [outcome for _, outcome in ended if not isinstance(outcome, Run)]
         assert all(isinstance(error, LeaseError) for error in failed), [f"{error!s:.600}" for error in failed]
+        assert all("\n" not in str(error) for error in failed)
         assert len(failed) <= 1 - waits
         told += len(failed)
         last_to_write = [threshold for threshold, outcome in ended if isinstance(outcome, Run)][-1]

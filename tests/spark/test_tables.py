@@ -1,5 +1,6 @@
 """Delta writes on a real table: what each keeps, changes and refuses."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
 @pytest.fixture
 def tables(spark: SparkSession, tmp_path: Path) -> Tables:
-    return Tables(spark, str(tmp_path / "it's a `root`"))
+    return Tables(spark, str(tmp_path / "it's a `root` [1]*"))
 
 
 @pytest.fixture
@@ -71,14 +72,51 @@ def test_a_uri_works_like_a_folder(spark: SparkSession, texts: Callable[..., Dat
     assert spark.read.parquet(f"{uri}/staging/texts").count() == 0
 
 
+def test_what_a_killed_run_staged_under_a_uri_is_emptied_by_the_next(
+    spark: SparkSession, texts: Callable[..., DataFrame], tmp_path: Path
+) -> None:
+    uri = f"file:{tmp_path}/out"
+    Tables(spark, uri).stage("records", texts(("a", "one")))
+    midway = tmp_path / "out" / "staging" / "input" / "_temporary" / "0"
+    midway.mkdir(parents=True)
+    (midway / "part-0").write_text("raw cells")
+    for _ in range(2):
+        Tables(spark, uri).clear_staging()
+        left = {path.parent.name: path.stat().st_size for path in tmp_path.rglob("part-*")}
+        assert left.keys() == {"records", "input"}
+        assert spark.read.parquet(f"{uri}/staging/records", f"{uri}/staging/input").count() == 0
+        assert not midway.exists()
+
+
+def test_staging_that_cannot_be_removed_is_one_error(
+    tables: Tables, texts: Callable[..., DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.stage("records", texts(("a", "one")))
+
+    def refuse(folder: object) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", refuse)
+        with pytest.raises(TablesError, match=r"staging could not be removed .*Permission denied.* it holds input"):
+            tables.clear_staging()
+    tables.clear_staging()
+    assert not Path(tables.root, "staging").exists()
+
+
+def test_only_names_that_will_be_cleared_are_staged(tables: Tables, texts: Callable[..., DataFrame]) -> None:
+    with pytest.raises(ValueError, match="other"):
+        tables.stage("other", texts())
+
+
 def test_maintenance_is_no_change_and_a_hand_made_change_is_one(
     tables: Tables, texts: Callable[..., DataFrame]
 ) -> None:
-    tables.sync(TEXTS, texts(("a", "one"), ("b", "two")), {"links": 1})
+    tables.sync(TEXTS, texts(("a", "one"), ("b", "two")), {"links": "1"})
     version = tables.version(TEXTS)
     tables._spark.sql(f"OPTIMIZE {tables.identifier('texts')}")
     tables._spark.sql(f"ALTER TABLE {tables.identifier('texts')} SET TBLPROPERTIES ('team' = 'hr')")
-    assert (tables.version(TEXTS), tables.built_from(TEXTS)) == (version, {"links": 1})
+    assert (tables.version(TEXTS), tables.built_from(TEXTS)) == (version, {"links": "1"})
     tables._spark.sql(f"DELETE FROM {tables.identifier('texts')} WHERE text_key = 'a'")
     assert tables.version(TEXTS) > version
     assert tables.built_from(TEXTS) == {}
@@ -90,10 +128,21 @@ def test_another_programs_note_is_no_record_of_ours(spark: SparkSession, tables:
     try:
         tables.append(TEXTS, texts(("a", "one")))
         assert tables.built_from(TEXTS) == {}
-        tables.sync(TEXTS, texts(("a", "1")), {"links": 1})
+        tables.sync(TEXTS, texts(("a", "1")), {"links": "1"})
         assert spark.conf.get(note) == "nightly load"
     finally:
         spark.conf.unset(note)
+
+
+def test_a_table_made_anew_is_in_another_state(tables: Tables, texts: Callable[..., DataFrame]) -> None:
+    assert tables.state(TEXTS) == "absent"
+    states = set()
+    for _ in range(2):
+        tables.append(TEXTS, texts(("a", "one")))
+        states.add(tables.state(TEXTS))
+        shutil.rmtree(Path(tables.root, "tables"))
+        tables = Tables(tables._spark, tables.root)
+    assert len(states) == 2
 
 
 def test_replace_touches_its_scope_only(spark: SparkSession, tables: Tables) -> None:
@@ -118,18 +167,18 @@ def test_sync_makes_the_table_equal_and_keeps_the_run_of_unchanged_rows(spark: S
                 known[name] = F.lit(None).cast(dtype)
         return frame.withColumns(known)
 
-    tables.sync(NORMALISED_SKILLS, rows("r1", ("1", 0, "nil"), ("1", 1, "nil"), ("2", 0, "nil")), {"links": 1})
-    tables.sync(NORMALISED_SKILLS, rows("r2", ("1", 0, "nil"), ("1", 1, "matched"), ("3", 0, "nil")), {"links": 2})
+    tables.sync(NORMALISED_SKILLS, rows("r1", ("1", 0, "nil"), ("1", 1, "nil"), ("2", 0, "nil")), {"links": "1"})
+    tables.sync(NORMALISED_SKILLS, rows("r2", ("1", 0, "nil"), ("1", 1, "matched"), ("3", 0, "nil")), {"links": "2"})
     found = {
         (r["record_id"], r["position"]): (r["status"], r["run_id"]) for r in tables.read(NORMALISED_SKILLS).collect()
     }
     assert found == {("1", 0): ("nil", "r1"), ("1", 1): ("matched", "r2"), ("3", 0): ("nil", "r2")}
-    assert tables.built_from(NORMALISED_SKILLS) == {"links": 2}
+    assert tables.built_from(NORMALISED_SKILLS) == {"links": "2"}
 
 
 def test_a_staged_frame_does_not_follow_its_source(tables: Tables, texts: Callable[..., DataFrame]) -> None:
     tables.insert_new(TEXTS, texts(("a", "one")))
-    staged = tables.stage("todo", tables.read(TEXTS))
+    staged = tables.stage("records", tables.read(TEXTS))
     tables.insert_new(TEXTS, texts(("b", "two")))
     assert staged.count() == 1
 
@@ -170,5 +219,9 @@ def test_a_catalog_schema_works_like_a_folder(spark: SparkSession, texts: Callab
         tables.insert_new(TEXTS, tables.stage("texts", texts(("a", "x"), ("b", "two"))))
         assert content(tables) == {"a": "one", "b": "two"}
         assert Tables(spark, "spark_catalog.skills_test").version(TEXTS) == 1
+        texts(("a", "1")).write.format("delta").saveAsTable("skills_test.staging_texts")
+        Tables(spark, "spark_catalog.skills_test").clear_staging()
+        left = {row["tableName"] for row in spark.sql("SHOW TABLES IN skills_test").collect()}
+        assert left == {"texts", "staging_texts"}
     finally:
         spark.sql("DROP SCHEMA spark_catalog.skills_test CASCADE")
