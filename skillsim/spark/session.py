@@ -102,11 +102,9 @@ def get_session(config: SparkConfig, app_name: str = "skillsim") -> SparkSession
 def _as_it_is(session: SparkSession, conf: Mapping[str, str]) -> SparkSession:
     """A notebook's or the platform's own session."""
     for key, value in conf.items():
-        if (given := session.conf.get(key, None)) != value:
-            log.warning(
-                "%s is %s in the session that exists, not %s as spark.conf says: set it there", key, given, value
-            )
-    _check_delta(session, _NO_DELTA)
+        if session.conf.get(key, None) != value:
+            log.warning("spark.conf: %s is not so in the session that exists. Set it where that is made.", key)
+    _check_delta(session, _NO_DELTA_IN_SESSION)
     return session
 
 
@@ -156,7 +154,7 @@ def settings_to_add(wanted: Mapping[str, str], given: Mapping[str, str]) -> dict
     """
     for key in wanted.keys() & given.keys():
         if wanted[key] != given[key]:
-            log.warning("%s is %s as submitted, not %s as spark.conf says", key, given[key], wanted[key])
+            log.warning("spark.conf: %s stays as submitted", key)
     laptop = _LOCAL if is_local(given.get("spark.master", "local")) else {}
     settings = {**laptop, **_ALWAYS, **wanted}
     settings = {key: value for key, value in settings.items() if key not in given}
@@ -182,10 +180,12 @@ _NO_DELTA = (
     "Delta Lake is not on Spark's class path. Add `--packages io.delta:delta-spark_4.2_2.13:4.4.0` to spark-submit, "
     "or stage the jars once with `python -m skillsim.spark.session`."
 )
-_NO_DELTA_ON_SERVER = (
-    "the Spark Connect server lacks Delta Lake. Start it with `--packages io.delta:delta-spark_4.2_2.13:4.4.0 "
+_WITH_DELTA = (
+    "with `--packages io.delta:delta-spark_4.2_2.13:4.4.0 "
     f"--conf spark.sql.extensions={EXTENSION} --conf spark.sql.catalog.spark_catalog={CATALOG}`."
 )
+_NO_DELTA_ON_SERVER = f"the Spark Connect server lacks Delta Lake. Start it {_WITH_DELTA}"
+_NO_DELTA_IN_SESSION = f"the Spark session that exists lacks Delta Lake. End it, or make it {_WITH_DELTA}"
 
 
 def _check_delta(session: SparkSession, missing: str) -> None:

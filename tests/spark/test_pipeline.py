@@ -1,6 +1,7 @@
 """The whole job on real Spark, real Delta and the real model."""
 
 import csv
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,15 @@ def test_other_candidates_are_decided_on_again(continued: Path, job: Callable[..
     run = job(continued, records[:200], "retrieval.top_k=3")
     assert stage_rows(run, "links") == len(read(continued, "texts"))
     assert set(read(continued, "links")["retrieval_id"]) == {run.summary.ids.retrieval_id}
+
+
+def test_what_is_built_from_a_table_made_anew_is_built_again(
+    continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    """Deleted and fed under other ids: versions and counts are what they were."""
+    shutil.rmtree(continued / "tables" / "mentions")
+    job(continued, [f"new-{line}" for line in records[:200]])
+    assert read(continued, "normalised_skills")["record_id"].str.startswith("new-").all()
 
 
 def test_another_report_is_a_change(continued: Path, job: Callable[..., Run], records: list[str]) -> None:

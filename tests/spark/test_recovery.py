@@ -32,6 +32,17 @@ def test_what_is_broken_or_missing_is_mended_without_new_records(
     assert (continued / "report.html").is_file()
 
 
+def test_a_failed_text_that_nothing_holds_is_no_work(
+    spark: SparkSession, continued: Path, job: Callable[..., Run], records: list[str]
+) -> None:
+    """A label of a taxonomy of the past, say."""
+    embeddings = f"delta.`{continued}/tables/embeddings`"
+    model_id = read(continued, "embeddings")["model_id"][0]
+    spark.sql(f"INSERT INTO {embeddings} VALUES ('{model_id}', 'gone', NULL, 'failed', 'device: lost', 1)")
+    job(continued, records[:200], "report.min_records=3")
+    assert job(continued, records[:200], "report.min_records=3").summary.unchanged_since
+
+
 def test_a_run_killed_before_each_commit_in_turn_ends_in_the_same_tables(
     fresh: Run,
     continued: Path,

@@ -12,11 +12,21 @@ from pathlib import Path
 import pyspark
 import pytest
 from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
 
+from skillsim.config import SparkConfig
 from skillsim.errors import BalanceError, ConfigError, ModelError, PlatformError
 from skillsim.spark import java
 from skillsim.spark.job import run_job
-from skillsim.spark.session import CATALOG, EXTENSION, explained, is_local, prepare_environment, settings_to_add
+from skillsim.spark.session import (
+    CATALOG,
+    EXTENSION,
+    explained,
+    get_session,
+    is_local,
+    prepare_environment,
+    settings_to_add,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -83,9 +93,13 @@ def test_executor_errors_are_explained() -> None:
 
 
 def test_a_cluster_gets_delta_and_nothing_of_a_laptop() -> None:
-    delta = {"spark.sql.extensions": EXTENSION, "spark.sql.catalog.spark_catalog": CATALOG}
-    assert settings_to_add({}, {"spark.master": "yarn"}) == delta
-    assert settings_to_add({}, {"spark.master": "local[4]"}).items() > delta.items()
+    everywhere = {
+        "spark.sql.extensions": EXTENSION,
+        "spark.sql.catalog.spark_catalog": CATALOG,
+        "spark.scheduler.mode": "FAIR",
+    }
+    assert settings_to_add({}, {"spark.master": "yarn"}) == everywhere
+    assert settings_to_add({}, {"spark.master": "local[4]"}).items() > everywhere.items()
 
 
 def test_what_is_submitted_stands(caplog: pytest.LogCaptureFixture) -> None:
@@ -99,7 +113,29 @@ def test_what_is_submitted_stands(caplog: pytest.LogCaptureFixture) -> None:
     assert added.keys() & given.keys() == {"spark.sql.extensions"}
     assert added["spark.sql.extensions"] == f"org.other.Extension,{EXTENSION}"
     assert added["spark.a"] == "1"
-    assert "spark.sql.shuffle.partitions is 64 as submitted, not 8 as spark.conf says" in caplog.text
+    assert caplog.messages == ["spark.conf: spark.sql.shuffle.partitions stays as submitted"]
+
+
+@pytest.mark.spark
+def test_a_session_that_exists_is_taken_as_it_is(spark: SparkSession, caplog: pytest.LogCaptureFixture) -> None:
+    conf = {"spark.hadoop.fs.s3a.secret.key": "hunter2", "spark.sql.shuffle.partitions": "1"}
+    assert get_session(SparkConfig(conf=conf)) is spark
+    assert caplog.messages == [
+        "spark.conf: spark.hadoop.fs.s3a.secret.key is not so in the session that exists. Set it where that is made."
+    ]
+
+
+@pytest.mark.spark
+def test_a_session_without_delta_is_refused(tmp_path: Path) -> None:
+    code = (
+        "from pyspark.sql import SparkSession; from skillsim.config import SparkConfig; "
+        "from skillsim.spark.session import get_session; "
+        "SparkSession.builder.master('local[1]').config('spark.ui.enabled', 'false').getOrCreate(); "
+        "get_session(SparkConfig())"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "PlatformError: the Spark session that exists lacks Delta Lake. End it, or make it with" in result.stderr
 
 
 def test_the_settings_of_a_config_beat_those_of_a_laptop() -> None:
