@@ -3,7 +3,7 @@
 first      the job a user writes first: `predict_batch_udf` over every mention, cosine to all labels, argmax
 competent  the job of who knows better: distinct texts, `encode` in batches of 128, numpy argmax, joined back
 
-Both embed the taxonomy's labels on the driver. Run by end_to_end.py.
+Both embed the taxonomy's labels on the driver, unless a file has their vectors. Run by end_to_end.py.
 """
 
 import json
@@ -88,6 +88,7 @@ def main(
     taxonomy: Annotated[str, typer.Option()],
     version: Annotated[str, typer.Option()],
     output: Annotated[Path, typer.Option()],
+    vectors: Annotated[Path, typer.Option("--labels", help="of all labels; made where it is not there")],
 ) -> None:
     """Run one of the jobs; the seconds of its parts go to OUTPUT/seconds.json."""
     from sentence_transformers import SentenceTransformer
@@ -97,18 +98,19 @@ def main(
     started = time.perf_counter()
     labels = read_taxonomy(find_bundle(taxonomy, "en", version)).labels.select(["concept_uri", "label"]).to_pandas()
     model = resolve_model("builtin").path
-    vectors = SentenceTransformer(str(model)).encode(
-        labels["label"].tolist(), batch_size=128, normalize_embeddings=True
-    )
-    output.mkdir(parents=True)
-    np.save(output / "labels.npy", vectors)
+    if not vectors.exists():
+        encoder = SentenceTransformer(str(model))
+        np.save(vectors, encoder.encode(labels["label"].tolist(), batch_size=128, normalize_embeddings=True))
     seconds["labels"] = time.perf_counter() - started
     started = time.perf_counter()
     jobs: dict[str, Any] = {"first": first, "competent": competent}
-    found = jobs[job](read_mentions(spark, str(records)), str(model), output / "labels.npy")
+    found = jobs[job](read_mentions(spark, str(records)), str(model), vectors)
     concepts = spark.createDataFrame(labels.rename_axis("position").reset_index())
     status = F.when(F.col("score") >= SIMILAR, "matched").otherwise("nil").alias("status")
-    found.join(concepts, on="position").select("*", status).write.format("delta").save(str(output / "skills"))
+    # Left: an inner join would let Spark filter on the model's output, and so run the model twice.
+    found.join(concepts, on="position", how="left").select("*", status).write.format("delta").save(
+        str(output / "skills")
+    )
     seconds["skills"] = time.perf_counter() - started
     (output / "seconds.json").write_text(json.dumps(seconds), encoding="utf-8")
     spark.stop()
