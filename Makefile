@@ -59,4 +59,4 @@ pack: $(READY)
 	@du -h $(PACK).tar.gz
 
 clean:
-	rm -rf $(VENV) out build dist *.egg-info
+	rm -rf $(VENV) out/demo out/bench build dist *.egg-info

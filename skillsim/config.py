@@ -27,7 +27,7 @@ class InputConfig(_Section):
 
     path: str = Field("", description="file, folder or catalog table; `--input` overrides it")
     source: str = Field("", description="a stable name of this feed, part of every mention's key; required")
-    format: Format = Field("auto", description="auto reads it off the name")
+    format: Format = Field("auto", description="auto (off the name), csv, jsonl, parquet, delta or table")
     shape: Shape = Field(
         "cells",
         description="cells: CSV rows of an id and any number of skill cells; "
@@ -93,7 +93,7 @@ class TaxonomyConfig(_Section):
 
 class EncoderConfig(_Section):
     model: str = Field(BUILTIN, min_length=1, description="builtin, a sentence-transformers folder, or a hub id")
-    precision: Precision = Field("fp32", description="bf16 on GPUs, and on CPUs that have AVX512-BF16 or AMX")
+    precision: Precision = Field("fp32", description="fp32, or bf16 for GPUs and CPUs with AVX512-BF16 or AMX: another model_id")
     prompt: str = Field("", description="put before every text, for models trained with one")
     max_length: int | None = Field(None, ge=4, description="tokens; unset: the model's own")
     device: str = Field(
@@ -134,9 +134,9 @@ class MaintainConfig(_Section):
 
 class SparkConfig(_Section):
     master: str | None = Field(None, description="only where no session and no spark-submit gives one")
-    rows_per_task: int = Field(2_000, ge=1, description="texts in one task of a model stage")
+    rows_per_task: int = Field(2_000, ge=1, description="texts in one task of a model stage, records in one of splitting")
     rows_per_slice: int = Field(40_000, ge=1, description="texts between two commits of a model stage")
-    conf: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session made here")
+    conf: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session made here; one that exists keeps its own")
 
 
 class Config(_Section):
