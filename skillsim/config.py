@@ -93,7 +93,9 @@ class TaxonomyConfig(_Section):
 
 class EncoderConfig(_Section):
     model: str = Field(BUILTIN, min_length=1, description="builtin, a sentence-transformers folder, or a hub id")
-    precision: Precision = Field("fp32", description="fp32, or bf16 for GPUs and CPUs with AVX512-BF16 or AMX: another model_id")
+    precision: Precision = Field(
+        "fp32", description="fp32, or bf16 for GPUs and CPUs with AVX512-BF16 or AMX: another model_id"
+    )
     prompt: str = Field("", description="put before every text, for models trained with one")
     max_length: int | None = Field(None, ge=4, description="tokens; unset: the model's own")
     device: str = Field(
@@ -134,9 +136,13 @@ class MaintainConfig(_Section):
 
 class SparkConfig(_Section):
     master: str | None = Field(None, description="only where no session and no spark-submit gives one")
-    rows_per_task: int = Field(2_000, ge=1, description="texts in one task of a model stage, records in one of splitting")
+    rows_per_task: int = Field(
+        2_000, ge=1, description="texts in one task of a model stage, records in one of splitting"
+    )
     rows_per_slice: int = Field(40_000, ge=1, description="texts between two commits of a model stage")
-    conf: dict[str, str] = Field(default_factory=dict, description="Spark settings for a session made here; one that exists keeps its own")
+    conf: dict[str, str] = Field(
+        default_factory=dict, description="Spark settings for a session made here; one that exists keeps its own"
+    )
 
 
 class Config(_Section):
