@@ -7,8 +7,10 @@ records.csv --taxonomy taxonomy --output out --set input.source=test --set input
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pandas as pd
@@ -95,21 +97,33 @@ def test_a_migration_killed_anywhere_is_finished_and_what_is_then_forgotten_is_i
         if table.name not in logs:
             shutil.rmtree(table)
     before = mentions(old)
-    commits: list[str] = []
-    kill_at = 0
+    killed: set[str] = set()
 
-    def before_commit(self: Tables, table: Table) -> None:
-        if table is MENTIONS:
-            commits.append(table.name)
-            if len(commits) == kill_at:
-                raise RuntimeError("pulled plug")
+    def killed_before(step: Callable[..., object], name: Callable[..., str]) -> Callable[..., object]:
+        def step_or_kill(*arguments: Any, **options: Any) -> object:
+            named = name(*arguments)
+            if named in killed:
+                return step(*arguments, **options)
+            killed.add(named)
+            raise RuntimeError("pulled plug")
+
+        return step_or_kill
 
     with monkeypatch.context() as patch:
-        patch.setattr(Tables, "_before_commit", before_commit)
-        for kill_at in range(1, 6):  # noqa: B007
-            commits.clear()
-            with pytest.raises(RuntimeError, match="pulled plug"):
+        patch.setattr(Tables, "alter", killed_before(Tables.alter, lambda _, table, change: f"{table.name}: {change}"))
+        patch.setattr(
+            Tables, "replace", killed_before(Tables.replace, lambda _, table, *rest: f"{table.name}: replace")
+        )
+        patch.setattr(Path, "unlink", killed_before(Path.unlink, lambda path: f"{path.parents[1].name}: old log"))
+        for _ in range(60):
+            try:
                 migrate(Tables(spark, str(old)))
+                break
+            except RuntimeError as error:
+                assert str(error) == "pulled plug"  # noqa: PT017
+    steps = Counter(step.partition(":")[0] for step in killed)
+    # New column but in texts, statistics, all rows, checkpoint on, old log, checkpoint off, version.
+    assert steps == {"mentions": 7, "texts": 6, "normalised_skills": 7}
     with held_tables("forget", str(old), None, None) as (_, tables, _):
         pd.testing.assert_frame_equal(mentions(old)[before.columns], before)
         forget(tables, spark.createDataFrame([("test", "secret-1")], IDS))
