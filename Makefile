@@ -39,7 +39,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# An hour and a half on two cores, most of it end_to_end.py's baselines.
+# An hour and three quarters on two cores, most of it end_to_end.py's baselines.
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/encoder.py
 	$(BIN)/python tests/benchmarks/gold.py
