@@ -4,11 +4,13 @@ The records are generated and encoder and retrieval are fakes (random vectors, r
 measured is transport and tables: reading, splitting, deduplicating, staging, committing, deciding, joining. Three
 runs: few of both, ten times the mentions, ten times the texts; before them one of next to nothing, whose seconds are
 what a stage costs at any size and are taken off. The exponent of a stage is the logarithm of the ratio of what is left,
-to base ten: 1 is proportional. What is left of less than half a second counts as that.
+to base ten: 1 is proportional. What is left of less than half a second counts as that. A machine's speed drifts, and a
+run of seconds shows it most: all but the largest are repeated, and their medians count.
 """
 
 import math
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -124,9 +126,16 @@ def measure(mentions: int, texts: int) -> dict[str, float]:
     return seconds
 
 
+def median_of(repeats: int, mentions: int, texts: int) -> dict[str, float]:
+    """`measure`, repeated: of each stage the median."""
+    runs = [measure(mentions, texts) for _ in range(repeats)]
+    return {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
+
+
 def main(
     mentions: Annotated[int, typer.Option(help="of the largest run")] = 10_000_000,
     texts: Annotated[int, typer.Option(help="distinct, of the largest run")] = 500_000,
+    repeats: Annotated[int, typer.Option(help="of the smaller runs")] = 3,
     result: Path = RESULTS / "growth.json",
 ) -> None:
     """Measure, print and save."""
@@ -136,9 +145,10 @@ def main(
     uris = sorted(read_taxonomy(find_bundle(sample, "en", None)).concepts["concept_uri"].to_pylist())
     pipeline.embed = fake_embed
     pipeline.retrieve = partial(fake_retrieve, uris)  # type: ignore[assignment]
-    floor = [measure(1_000, 1_000) for _ in range(2)][1]  # the first one warms up
-    small, many, all_ = ((mentions // 10, texts // 10), (mentions, texts // 10), (mentions, texts))
-    runs = {size: measure(*size) for size in (small, many, all_)}
+    measure(1_000, 1_000)  # warms up
+    floor = median_of(repeats, 1_000, 1_000)
+    few, many = (mentions // 10, texts // 10), (mentions, texts // 10)
+    runs = {few: median_of(repeats, *few), many: median_of(repeats, *many), (mentions, texts): measure(mentions, texts)}
     rows = []
     for stage, fixed in floor.items():
         seconds = [run[stage] for run in runs.values()]
