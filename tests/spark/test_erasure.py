@@ -64,6 +64,7 @@ def test_all_that_others_hold_stays(spark: SparkSession, continued: Path, finish
     assert set(read(continued, "embeddings")["text_key"]) == held | labels
 
 
+@pytest.mark.slow
 def test_an_erasure_that_crashed_is_finished_by_the_same_call(
     spark: SparkSession, continued: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_an_erasure_that_crashed_is_finished_by_the_same_call(
     assert record_id not in set(read(continued, "normalised_skills")["record_id"])
 
 
+@pytest.mark.slow
 def test_what_a_failed_run_left_in_one_table_alone_is_erased_too(
     spark: SparkSession, continued: Path, job: Callable[..., Run], records: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +108,7 @@ def test_what_a_failed_run_left_in_one_table_alone_is_erased_too(
     assert holders(continued, record_id) == []
 
 
+@pytest.mark.slow
 def test_a_repeat_of_an_id_stands_for_all_of_them(
     spark: SparkSession, continued: Path, job: Callable[..., Run], records: list[str]
 ) -> None:

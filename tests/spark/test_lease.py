@@ -120,6 +120,7 @@ def test_a_superseded_run_leaves_the_staging_of_the_other(
     assert staged.count() == 1
 
 
+@pytest.mark.slow
 def test_the_heartbeat_gets_its_turn_beside_a_stage_that_fills_all_slots(
     spark: SparkSession, remote: Callable[[], Tables], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,12 +74,14 @@ def test_threshold_a_b_a_ends_in_a_and_embeds_nothing(
     assert [stage_rows(run, "candidates") for run in (b, a)] == [0, 0]
 
 
+@pytest.mark.slow
 def test_other_candidates_are_decided_on_again(continued: Path, job: Callable[..., Run], records: list[str]) -> None:
     run = job(continued, records[:200], "retrieval.top_k=3")
     assert stage_rows(run, "links") == len(read(continued, "texts"))
     assert set(read(continued, "links")["retrieval_id"]) == {run.summary.ids.retrieval_id}
 
 
+@pytest.mark.slow
 def test_what_is_built_from_a_table_made_anew_is_built_again(
     continued: Path, job: Callable[..., Run], records: list[str]
 ) -> None:
@@ -89,6 +91,7 @@ def test_what_is_built_from_a_table_made_anew_is_built_again(
     assert read(continued, "normalised_skills")["record_id"].str.startswith("new-").all()
 
 
+@pytest.mark.slow
 def test_another_report_is_a_change(continued: Path, job: Callable[..., Run], records: list[str]) -> None:
     assert job(continued, records[:200], "report.min_records=3").summary.unchanged_since is None
     assert job(continued, records[:200], "report.min_records=3").summary.unchanged_since
@@ -99,6 +102,7 @@ def test_no_secret_of_the_session_is_recorded(continued: Path, job: Callable[...
     assert not read(continued, "runs")["config"].str.contains("hunter2").any()
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_run_and_hides_rare_texts(
     continued: Path, job: Callable[..., Run], records: list[str]
 ) -> None:

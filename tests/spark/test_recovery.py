@@ -32,6 +32,7 @@ def test_what_is_broken_or_missing_is_mended_without_new_records(
     assert (continued / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_failed_text_that_nothing_holds_is_no_work(
     spark: SparkSession, continued: Path, job: Callable[..., Run], records: list[str]
 ) -> None:
