@@ -17,6 +17,10 @@ class TaxonomyError(SkillsimError):
     """The taxonomy bundle cannot be read."""
 
 
+class LexiconError(SkillsimError):
+    """The skill lexicon cannot be read, or contradicts itself."""
+
+
 class ModelError(SkillsimError):
     """The encoder cannot be loaded."""
 

@@ -1,0 +1,223 @@
+"""The skill lexicon: judged strings. They answer for the head of every feed and vote for what is like them.
+
+A CSV that a steward reads, corrects and extends (data/lexicon/README.md says what its columns mean). A string with
+several concepts has a row each, one without a concept a row with none. Everything is checked when it is read: a
+lexicon that contradicts itself is refused, with the lines.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, get_args
+
+from skillsim.errors import LexiconError
+from skillsim.text import parse_mention
+
+Kind = Literal["skill", "title", "junk", "multi"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+COLUMNS = (
+    *("string", "language", "concept_uri", "match", "kind"),
+    *("meaning", "origin", "taxonomy_version", "ambiguous"),
+)
+REQUIRED = ("string", "language", "concept_uri", "match", "kind")
+BUILTIN = Path(str(files("skillsim") / "data" / "lexicon" / "lexicon.csv"))
+_MATCHES = ("exact", "broad")
+_FLAGS = {"": False, "no": False, "false": False, "yes": True, "true": True}
+_SHOWN = 5  # problems in one message
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What was judged of one text: `exact` concepts mean the same, `broad` ones a steward accepts too, best first."""
+
+    string: str
+    text: str
+    text_key: str
+    kind: Kind
+    exact: tuple[str, ...]
+    broad: tuple[str, ...]
+    meaning: str  # of an acronym, product or piece of jargon, in plain words
+    origin: str
+    taxonomy_version: str  # that it was judged for
+    ambiguous: bool  # has several senses: it votes, but does not decide
+
+    @property
+    def concepts(self) -> tuple[str, ...]:
+        return self.exact + self.broad
+
+    @property
+    def verdict(self) -> tuple[object, ...]:
+        """What two entries of one text can differ in."""
+        return self.kind, self.exact, self.broad, self.ambiguous
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Entries of one language, by text_key."""
+
+    language: str
+    entries: dict[str, Entry]
+
+    @property
+    def lexicon_id(self) -> str:
+        """Content address: of what is decided by it, so not of meanings and origins."""
+        rows = [[key, *entry.verdict] for key, entry in sorted(self.entries.items())]
+        return f"lexicon-{hashlib.sha256(json.dumps([self.language, rows]).encode()).hexdigest()[:12]}"
+
+    def above(self, other: "Lexicon") -> tuple["Lexicon", list[str]]:
+        """This lexicon and of `other` the texts it does not hold; and where the two differ, a line each."""
+        differing = [
+            f"{entry.string!r}: {_told(entry)} here, {_told(other.entries[key])} there"
+            for key, entry in self.entries.items()
+            if key in other.entries and entry.verdict != other.entries[key].verdict
+        ]
+        return Lexicon(self.language, {**other.entries, **self.entries}), differing
+
+    def within(self, concept_uris: Collection[str]) -> tuple["Lexicon", list[tuple[Entry, str]]]:
+        """Without the concepts a taxonomy lacks, and what was left out: entries with the URI they point to.
+
+        An entry that loses all its concepts goes; it was never judged to have none.
+        """
+        known = set(concept_uris)
+        kept: dict[str, Entry] = {}
+        missing: list[tuple[Entry, str]] = []
+        for key, entry in self.entries.items():
+            gone = [uri for uri in entry.concepts if uri not in known]
+            missing += [(entry, uri) for uri in gone]
+            if len(gone) < len(entry.concepts) or not gone:
+                exact, broad = (tuple(uri for uri in uris if uri in known) for uris in (entry.exact, entry.broad))
+                kept[key] = replace(entry, exact=exact, broad=broad) if gone else entry
+        return Lexicon(self.language, kept), missing
+
+
+def _told(entry: Entry) -> str:
+    said = entry.concepts[0] if entry.concepts else f"no concept ({entry.kind})"
+    return f"{said}, ambiguous" if entry.ambiguous else said
+
+
+@lru_cache(maxsize=4)
+def builtin_lexicon(language: str = "en") -> Lexicon:
+    """The project's own; empty in a language it has no entries in."""
+    return read_lexicon(BUILTIN, language)
+
+
+def read_lexicon(path: str | Path, language: str = "en") -> Lexicon:
+    """The entries of one language. Raises LexiconError with the lines of what is wrong in any language."""
+    rows_of: dict[tuple[str, str], list[_Row]] = {}
+    problems: list[str] = []
+    for row in _rows(Path(path), problems):
+        rows_of.setdefault((row.language, row.text_key), []).append(row)
+    entries: dict[str, Entry] = {}
+    for (of_language, key), rows in rows_of.items():
+        problem = _contradiction(rows)
+        if problem:
+            problems.append(problem)
+        elif of_language == language:
+            entries[key] = _entry(rows)
+    if problems:
+        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise LexiconError(f"{path}: {'; '.join(problems[:_SHOWN])}{more}. Correct these lines.")
+    return Lexicon(language, dict(sorted(entries.items())))
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    string: str
+    text: str
+    text_key: str
+    language: str
+    concept_uri: str
+    match: str
+    kind: Kind
+    meaning: str
+    origin: str
+    taxonomy_version: str
+    ambiguous: bool
+
+
+def _rows(path: Path, problems: list[str]) -> Iterator[_Row]:
+    """Rows that are right in themselves; of the others a line each in `problems`."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines, restval="")
+            lacking = [column for column in REQUIRED if column not in (reader.fieldnames or ())]
+            if lacking:
+                raise LexiconError(f"{path}: no column {', '.join(lacking)}. Its columns are {','.join(COLUMNS)}.")
+            for values in reader:
+                try:
+                    yield _row(reader.line_num, {name: (values.get(name) or "").strip() for name in COLUMNS})
+                except ValueError as problem:
+                    problems.append(f"line {reader.line_num}: {problem}")
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise LexiconError(f"{path} cannot be read as CSV in UTF-8: {problem}.") from problem
+
+
+def _row(line: int, values: dict[str, str]) -> _Row:
+    string, uri, match, kind = (values[name] for name in ("string", "concept_uri", "match", "kind"))
+    mention = parse_mention(string)
+    if mention.text is None or mention.text_key is None:
+        raise ValueError(f"{string!r} is no skill text ({mention.reason})")
+    if kind not in KINDS:
+        raise ValueError(f"{string!r} has kind {kind!r}, which is none of {', '.join(KINDS)}")
+    if uri and not uri.startswith(("http://", "https://")):
+        raise ValueError(f"{string!r} points to {uri!r}, which is no concept's URI")
+    if uri and match not in _MATCHES:
+        raise ValueError(f"{string!r} has match {match!r}, which is neither exact nor broad")
+    if match and not uri:
+        raise ValueError(f"{string!r} has match {match!r} and no concept")
+    if uri and kind in ("title", "junk"):
+        raise ValueError(f"{string!r} is of kind {kind} and has a concept")
+    if values["ambiguous"].lower() not in _FLAGS:
+        raise ValueError(f"{string!r} has ambiguous {values['ambiguous']!r}: write yes or leave it empty")
+    return _Row(
+        line,
+        string,
+        mention.text,
+        mention.text_key,
+        values["language"],
+        uri,
+        match,
+        kind,  # type: ignore[arg-type]
+        values["meaning"],
+        values["origin"],
+        values["taxonomy_version"],
+        _FLAGS[values["ambiguous"].lower()],
+    )
+
+
+def _contradiction(rows: list[_Row]) -> str | None:
+    """What is wrong with the rows of one text, if anything."""
+    lines = ", ".join(str(row.line) for row in rows)
+    uris = [row.concept_uri for row in rows]
+    if len(set(uris)) < len(uris):
+        return f"lines {lines}: {rows[0].string!r} stands there twice with the same concept, or twice without one"
+    if "" in uris and len(uris) > 1:
+        return f"lines {lines}: {rows[0].string!r} has a concept and has none"
+    if len({row.kind for row in rows}) > 1:
+        return f"lines {lines}: {rows[0].string!r} is of several kinds"
+    if len({row.ambiguous for row in rows}) > 1:
+        return f"lines {lines}: {rows[0].string!r} is ambiguous and is not"
+    return None
+
+
+def _entry(rows: list[_Row]) -> Entry:
+    first = rows[0]
+    exact, broad = (tuple(row.concept_uri for row in rows if row.match == match) for match in _MATCHES)
+    return Entry(
+        first.string,
+        first.text,
+        first.text_key,
+        first.kind,
+        exact,
+        broad,
+        next((row.meaning for row in rows if row.meaning), ""),
+        first.origin,
+        first.taxonomy_version,
+        first.ambiguous,
+    )
