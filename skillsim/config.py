@@ -115,6 +115,8 @@ class RetrievalConfig(_Section):
 class LinkingConfig(_Section):
     threshold: float = Field(0.8, ge=0, le=1, description="score from which a text is matched")
     nil_threshold: float = Field(0.5, ge=0, le=1, description="score below which it has no concept (nil)")
+    builtin_lexicon: bool = Field(True, description="whether the project's judged strings take part")
+    lexicon: str | None = Field(None, description="a CSV file of your own like it, which stands above it")
 
     @model_validator(mode="after")
     def _ordered(self) -> "LinkingConfig":

@@ -8,15 +8,20 @@ lexicon that contradicts itself is refused, with the lines.
 import csv
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, get_args
 
+import pyarrow as pa
+
 from skillsim.errors import LexiconError
 from skillsim.text import parse_mention
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["skill", "title", "junk", "multi"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -26,6 +31,8 @@ COLUMNS = (
 )
 REQUIRED = ("string", "language", "concept_uri", "match", "kind")
 BUILTIN = Path(str(files("skillsim") / "data" / "lexicon" / "lexicon.csv"))
+NO_LEXICON = "none"
+ENTRY = pa.struct([("kind", pa.string()), ("concepts", pa.list_(pa.string())), ("decides", pa.bool_())])
 _MATCHES = ("exact", "broad")
 _FLAGS = {"": False, "no": False, "false": False, "yes": True, "true": True}
 _SHOWN = 5  # problems in one message
@@ -51,6 +58,11 @@ class Entry:
         return self.exact + self.broad
 
     @property
+    def decides(self) -> bool:
+        """Whether the very text is decided by it; several senses or several skills leave that to the model."""
+        return not self.ambiguous and self.kind != "multi"
+
+    @property
     def verdict(self) -> tuple[object, ...]:
         """What two entries of one text can differ in."""
         return self.kind, self.exact, self.broad, self.ambiguous
@@ -58,16 +70,21 @@ class Entry:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Entries of one language, by text_key."""
+    """Entries of one language, by text_key; make one with `Lexicon.of`.
+
+    `lexicon_id` is a content address: of what is decided by it, so not of meanings and origins; NO_LEXICON of an empty
+    one.
+    """
 
     language: str
-    entries: dict[str, Entry]
+    entries: Mapping[str, Entry]
+    lexicon_id: str
 
-    @property
-    def lexicon_id(self) -> str:
-        """Content address: of what is decided by it, so not of meanings and origins."""
-        rows = [[key, *entry.verdict] for key, entry in sorted(self.entries.items())]
-        return f"lexicon-{hashlib.sha256(json.dumps([self.language, rows]).encode()).hexdigest()[:12]}"
+    @staticmethod
+    def of(language: str, entries: Mapping[str, Entry]) -> "Lexicon":
+        rows = [[key, *entry.verdict] for key, entry in sorted(entries.items())]
+        digest = hashlib.sha256(json.dumps([language, rows]).encode()).hexdigest()[:12]
+        return Lexicon(language, entries, f"lexicon-{digest}" if entries else NO_LEXICON)
 
     def above(self, other: "Lexicon") -> tuple["Lexicon", list[str]]:
         """This lexicon and of `other` the texts it does not hold; and where the two differ, a line each."""
@@ -76,28 +93,55 @@ class Lexicon:
             for key, entry in self.entries.items()
             if key in other.entries and entry.verdict != other.entries[key].verdict
         ]
-        return Lexicon(self.language, {**other.entries, **self.entries}), differing
+        return Lexicon.of(self.language, {**other.entries, **self.entries}), differing
+
+    def without(self, text_keys: Collection[str]) -> "Lexicon":
+        """To score strings as if they had not been judged."""
+        left_out = set(text_keys)
+        return Lexicon.of(self.language, {key: entry for key, entry in self.entries.items() if key not in left_out})
 
     def within(self, concept_uris: Collection[str]) -> tuple["Lexicon", list[tuple[Entry, str]]]:
         """Without the concepts a taxonomy lacks, and what was left out: entries with the URI they point to.
 
-        An entry that loses all its concepts goes; it was never judged to have none.
+        An entry that loses all its concepts goes, since it was never judged to have none. "No concept" was judged of
+        one taxonomy: of one that lacks most of the lexicon's concepts it says nothing, and those entries go too. It is
+        still the same lexicon, with its id.
         """
         known = set(concept_uris)
+        wanted = {uri for entry in self.entries.values() for uri in entry.concepts}
+        is_another = len(wanted - known) > len(wanted) / 2
         kept: dict[str, Entry] = {}
         missing: list[tuple[Entry, str]] = []
         for key, entry in self.entries.items():
             gone = [uri for uri in entry.concepts if uri not in known]
             missing += [(entry, uri) for uri in gone]
-            if len(gone) < len(entry.concepts) or not gone:
-                exact, broad = (tuple(uri for uri in uris if uri in known) for uris in (entry.exact, entry.broad))
-                kept[key] = replace(entry, exact=exact, broad=broad) if gone else entry
-        return Lexicon(self.language, kept), missing
+            has_none = not entry.concepts and entry.kind in ("skill", "multi")
+            if (gone and len(gone) == len(entry.concepts)) or (has_none and is_another):
+                continue
+            exact, broad = (tuple(uri for uri in uris if uri in known) for uris in (entry.exact, entry.broad))
+            kept[key] = replace(entry, exact=exact, broad=broad) if gone else entry
+        return Lexicon(self.language, kept, self.lexicon_id), missing
+
+    def table(self) -> pa.Table:
+        """(text_key, entry), `entry` as ENTRY: what a decision needs of it."""
+        entries = [{"kind": e.kind, "concepts": e.concepts, "decides": e.decides} for e in self.entries.values()]
+        return pa.table([pa.array(list(self.entries), pa.string()), pa.array(entries, ENTRY)], ["text_key", "entry"])
 
 
 def _told(entry: Entry) -> str:
     said = entry.concepts[0] if entry.concepts else f"no concept ({entry.kind})"
     return f"{said}, ambiguous" if entry.ambiguous else said
+
+
+def configured_lexicon(own: str | None, builtin: bool, language: str) -> Lexicon:
+    """The customer's lexicon above the project's, either of them or none; where the two differ is logged."""
+    ours = builtin_lexicon(language) if builtin else Lexicon.of(language, {})
+    if not own:
+        return ours
+    both, differing = read_lexicon(own, language).above(ours)
+    for line in differing:
+        log.info("%s differs from the project's lexicon: %s", own, line)
+    return both
 
 
 @lru_cache(maxsize=4)
@@ -122,7 +166,7 @@ def read_lexicon(path: str | Path, language: str = "en") -> Lexicon:
     if problems:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise LexiconError(f"{path}: {'; '.join(problems[:_SHOWN])}{more}. Correct these lines.")
-    return Lexicon(language, dict(sorted(entries.items())))
+    return Lexicon.of(language, dict(sorted(entries.items())))
 
 
 @dataclass(frozen=True)
@@ -183,7 +227,7 @@ def _row(line: int, values: dict[str, str]) -> _Row:
         values["language"],
         uri,
         match,
-        kind,  # type: ignore[arg-type]
+        kind,
         values["meaning"],
         values["origin"],
         values["taxonomy_version"],

@@ -1,26 +1,29 @@
 """Candidates to a decision: status, concept, reason. Cheap, so it is remade for all texts at once.
 
 This first decision is plain: a weighted mean of the raw signals and two thresholds. It is not calibrated, so
-`probability` is null and `calibrated` false. Precedence: a preferred label that only one concept holds (right
-205 times in 207 on judged strings), then the score. An alternative-label hit is a signal and no verdict
-(right 199 times in 257). A text that is an occupation's label and no concept's is a job title, not a skill.
+`probability` is null and `calibrated` false. Precedence: the lexicon's entry of the very text, unless that is ambiguous
+or several skills; a preferred label that only one concept holds (right 205 times in 207 on judged strings); then the
+score. An alternative-label hit is a signal and no verdict (right 199 times in 257). A text that is an occupation's
+label and no concept's is a job title, not a skill.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillsim.lexicon import NO_LEXICON
 from skillsim.schemas import LINKS
 
 DECIDER_VERSION = 1
-NO_LEXICON = "none"  # lexicon_id while no lexicon takes part
 TOP = 3
+Top = Sequence[tuple[str, float | None]]  # concept URI and score, best first
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,13 @@ class ConceptNames:
         return ConceptNames({uri: (label, group, group_label) for uri, label, group, group_label in rows})
 
 
-def decide(texts: pa.Table, decider: PlainDecider, names: ConceptNames) -> pa.Table:
+def decide(texts: pa.Table, decider: PlainDecider, names: ConceptNames, lexicon_id: str = NO_LEXICON) -> pa.Table:
     """One link a text.
 
     `texts`: text_key, candidates (list of CANDIDATE; null when the text has no vector), occupation_uri, failure
-    (why it has no vector, else null). Returns LINKS' columns but taxonomy_id, model_id, retrieval_id and
-    run_id, in the order of `texts`. Ties break by concept_uri.
+    (why it has no vector, else null), entry (lexicon.ENTRY of the lexicon of `lexicon_id`, else null; with concepts of
+    `names` alone). Returns LINKS' columns but taxonomy_id, model_id, retrieval_id and run_id, in the order of `texts`.
+    Ties break by concept_uri.
     """
     lists = texts["candidates"].combine_chunks()
     flat = lists.flatten()
@@ -103,32 +107,52 @@ def decide(texts: pa.Table, decider: PlainDecider, names: ConceptNames) -> pa.Ta
 
     occupations = texts["occupation_uri"].to_pylist()
     failures = texts["failure"].to_pylist()
+    entries = texts["entry"].to_pylist()
     links = []
     for row, text_key in enumerate(texts["text_key"].to_pylist()):
         ranked = order[starts[row] : starts[row + 1]]
         top = [(uris[i], float(score[i])) for i in ranked[:TOP]]
-        link = _link(
-            top,
-            decider,
-            preferred=bool(len(ranked) and sole_preferred[ranked[0]]),
-            title=occupations[row] is not None and not is_label[ranked].any(),
-            failure=failures[row],
-        )
-        links.append({"text_key": text_key, **link, **_names(link["concept_uri"], top, names)})
+        entry = entries[row]
+        shown: Top = top
+        if entry is not None and entry["decides"]:
+            link, shown = _by_lexicon(entry), _first(entry["concepts"], top)
+        else:
+            link = _link(
+                top,
+                decider,
+                preferred=bool(len(ranked) and sole_preferred[ranked[0]]),
+                title=occupations[row] is not None and not is_label[ranked].any(),
+                failure=failures[row],
+            )
+        kind = entry["kind"] if entry is not None else None
+        links.append({"text_key": text_key, "kind": kind, **link, **_names(link["concept_uri"], shown, names)})
     constants = {
-        "kind": None,
         "kind_probability": None,
         "probability": None,
         "calibrated": False,
         "decider_id": decider.decider_id,
-        "lexicon_id": NO_LEXICON,
+        "lexicon_id": lexicon_id,
     }
     schema = pa.schema([f for f in LINKS.schema if f.name not in ("taxonomy_id", "model_id", "retrieval_id", "run_id")])
     return pa.Table.from_pylist([{**constants, **link} for link in links], schema=schema)
 
 
+def _by_lexicon(entry: Mapping[str, Any]) -> dict[str, object]:
+    if entry["concepts"]:
+        return _decision("matched", "in the lexicon", "lexicon", entry["concepts"][0], None, None)
+    if entry["kind"] == "skill":
+        return _decision("nil", "no concept, by the lexicon", "lexicon", None, None, None)
+    reason = "job title, by the lexicon" if entry["kind"] == "title" else "no skill, by the lexicon"
+    return _decision("not_skill", reason, "lexicon", None, None, None)
+
+
+def _first(concepts: Sequence[str], top: Top) -> Top:
+    """The lexicon's concepts, which have no score, before the best of the others."""
+    return [*((uri, None) for uri in concepts), *(found for found in top if found[0] not in concepts)][:TOP]
+
+
 def _link(
-    top: list[tuple[str, float]], decider: PlainDecider, preferred: bool, title: bool, failure: str | None
+    top: Sequence[tuple[str, float]], decider: PlainDecider, preferred: bool, title: bool, failure: str | None
 ) -> dict[str, object]:
     if not top:
         reason = f"not embedded: {failure}" if failure else "no candidates"
@@ -159,7 +183,7 @@ def _decision(
     }
 
 
-def _names(uri: object, top: list[tuple[str, float]], names: ConceptNames) -> dict[str, object]:
+def _names(uri: object, top: Top, names: ConceptNames) -> dict[str, object]:
     label, group_uri, group_label = names.of[str(uri)] if uri else (None, None, None)
     alternatives = [
         {"concept_uri": concept, "concept_label": names.of[concept][0], "score": score} for concept, score in top

@@ -17,6 +17,7 @@ from skillsim.config import Config
 from skillsim.encoder import Encoder, load_encoder
 from skillsim.errors import ModelError
 from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
+from skillsim.lexicon import Lexicon, configured_lexicon
 from skillsim.linking import ConceptNames, PlainDecider, decide
 from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.retrieval import LabelIndex, index_id
@@ -83,6 +84,7 @@ class Normaliser:
     encoder: Encoder
     index: LabelIndex
     decider: PlainDecider
+    lexicon: Lexicon
     top_k: int
     max_length: int = 100
 
@@ -112,10 +114,13 @@ class Normaliser:
             if not is_artifact(str(folder)):
                 log.info("indexing the labels of %s, once", path)
                 _build_index(read_taxonomy(bundle), encoder).save(folder)
+        index = LabelIndex.load(localise(str(folder)))
+        lexicon = configured_lexicon(settings.linking.lexicon, settings.linking.builtin_lexicon, bundle.language)
         return Normaliser(
             encoder,
-            LabelIndex.load(localise(str(folder))),
+            index,
             PlainDecider(settings.linking.threshold, settings.linking.nil_threshold),
+            lexicon.within(index.concepts["concept_uri"].to_pylist())[0],
             settings.retrieval.top_k,
             settings.input.max_length,
         )
@@ -149,10 +154,12 @@ class Normaliser:
                 "candidates": pa.array([candidates.get(key) for key in key_list], pa.list_(CANDIDATE)),
                 "occupation_uri": pa.array([titles.get(key) for key in key_list], pa.string()),
                 "failure": pa.array([encoded.failures.get(row) for row in range(len(key_list))], pa.string()),
+                "entry": self._entries(key_list),
             }
         )
         names = ConceptNames.from_table(self.index.concepts)
-        links = {link["text_key"]: link for link in decide(texts, self.decider, names).to_pylist()}
+        decided = decide(texts, self.decider, names, self.lexicon.lexicon_id)
+        links = {link["text_key"]: link for link in decided.to_pylist()}
         rows: list[dict[str, object]] = []
         for raw, mention in zip(skills, mentions, strict=True):
             if mention.text_key is None:
@@ -167,6 +174,11 @@ class Normaliser:
             link = {name: links[mention.text_key][name] for name in ("status", "reason", *_FROM_LINK)}
             rows.append({**said, **link, "candidates": candidates.get(mention.text_key)})
         return pa.Table.from_pylist(rows, schema=RESULT)
+
+    def _entries(self, text_keys: list[str]) -> pa.Array:
+        held = self.lexicon.table()
+        row_of = {key: row for row, key in enumerate(held["text_key"].to_pylist())}
+        return held["entry"].combine_chunks().take(pa.array([row_of.get(key) for key in text_keys], pa.int64()))
 
 
 def _readable(raw: str) -> str:

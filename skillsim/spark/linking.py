@@ -1,6 +1,6 @@
 """Candidates to links, and links to normalised skills."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, reduce
 from operator import and_
 
@@ -12,7 +12,8 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from skillsim.config import Config
-from skillsim.linking import NO_LEXICON, ConceptNames, PlainDecider, decide
+from skillsim.lexicon import Lexicon
+from skillsim.linking import ConceptNames, PlainDecider, decide
 from skillsim.normaliser import RESULT, Normaliser
 from skillsim.schemas import LINKS, NORMALISED_SKILLS
 from skillsim.spark import worker
@@ -35,9 +36,8 @@ def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) ->
     )
 
 
-def undecided(decidable_texts: DataFrame, links: DataFrame, retrieval_id: str, decider: PlainDecider) -> DataFrame:
-    """Keys not decided yet by this decider on these candidates, or decided before their vector was there."""
-    ids = {"retrieval_id": retrieval_id, "decider_id": decider.decider_id, "lexicon_id": NO_LEXICON}
+def undecided(decidable_texts: DataFrame, links: DataFrame, ids: Mapping[str, str]) -> DataFrame:
+    """Keys not decided yet under these ids (retrieval, decider, lexicon), or decided before their vector was there."""
     current = links.where(reduce(and_, (F.col(name) == value for name, value in ids.items())))
     outdated = F.col("reason").startswith("not embedded")
     done = current.select("text_key", outdated.alias("outdated"))
@@ -48,15 +48,18 @@ def undecided(decidable_texts: DataFrame, links: DataFrame, retrieval_id: str, d
     )
 
 
-def decide_links(decidable_texts: DataFrame, decider: PlainDecider, index_folder: str) -> DataFrame:
+def decide_links(decidable_texts: DataFrame, lexicon: Lexicon, decider: PlainDecider, index_folder: str) -> DataFrame:
     """LINKS' columns but those of the run: taxonomy_id, model_id, retrieval_id, run_id."""
+    lexicon_id = lexicon.lexicon_id
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         names = ConceptNames.from_table(worker.label_index(index_folder).concepts)
         for batch in batches:
-            yield from decide(pa.Table.from_batches([batch]), decider, names).to_batches()
+            yield from decide(pa.Table.from_batches([batch]), decider, names, lexicon_id).to_batches()
 
-    return decidable_texts.mapInArrow(run, from_arrow_schema(_ARROW))
+    entries = decidable_texts.sparkSession.createDataFrame(lexicon.table())
+    with_entries = decidable_texts.join(F.broadcast(entries), on="text_key", how="left")
+    return with_entries.mapInArrow(run, from_arrow_schema(_ARROW))
 
 
 def normalise(mentions: DataFrame, links: DataFrame, run_id: str) -> DataFrame:

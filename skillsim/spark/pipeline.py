@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from skillsim.artifacts import is_artifact
 from skillsim.errors import BalanceError, ConfigError, PlatformError, TablesError
+from skillsim.lexicon import Lexicon
 from skillsim.report import write_report
 from skillsim.retrieval import index_id
 from skillsim.schemas import (
@@ -55,7 +56,8 @@ class Pipeline:
 
     def __init__(self, spark: SparkSession, plan: Plan) -> None:
         self._spark = spark
-        self._config, self._bundle, self._decider, self._ids = plan.config, plan.bundle, plan.decider, plan.ids
+        self._config, self._bundle, self._ids = plan.config, plan.bundle, plan.ids
+        self._decider, self._lexicon = plan.decider, plan.lexicon
         self._started = datetime.now(UTC)
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         self._records = read_records(spark, plan.config.input)
@@ -187,14 +189,24 @@ class Pipeline:
         """All texts again, in one commit, when any of them is undecided."""
         with self._progress.stage("links") as stage:
             texts = decidable(self._tables.read(TEXTS), self._embeddings(), self._candidates())
-            stage.rows_in = undecided(texts, self._links(), self._ids.retrieval_id, self._decider).count()
+            ids = {name: getattr(self._ids, name) for name in ("retrieval_id", "decider_id", "lexicon_id")}
+            stage.rows_in = undecided(texts, self._links(), ids).count()
             if not stage.rows_in:
                 return
-            links = decide_links(texts, self._decider, self._index)
+            links = decide_links(texts, self._known_lexicon(), self._decider, self._index)
             constants = {**self._one_link, "retrieval_id": self._ids.retrieval_id, "run_id": self._run_id}
             links = links.withColumns({name: F.lit(value) for name, value in constants.items()})
             self._tables.replace(LINKS, links, self._one_link)
             stage.rows_out = self._links().count()
+
+    def _known_lexicon(self) -> Lexicon:
+        """As far as the taxonomy has its concepts; what it lacks is counted and logged."""
+        concepts = self._taxonomy(CONCEPTS).select("concept_uri").toArrow()["concept_uri"].to_pylist()
+        known, missing = self._lexicon.within(concepts)
+        if missing:
+            shown = ", ".join(f"{entry.string!r} ({uri})" for entry, uri in missing[:3])
+            log.info("lexicon: %d of its links are to concepts this taxonomy lacks, as %s", len(missing), shown)
+        return known
 
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:

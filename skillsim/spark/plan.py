@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from skillsim.config import Config
 from skillsim.errors import ConfigError
 from skillsim.esco import Bundle, find_bundle
-from skillsim.linking import NO_LEXICON, PlainDecider
+from skillsim.lexicon import Lexicon, configured_lexicon
+from skillsim.linking import PlainDecider
 from skillsim.model_files import resolve_model
 from skillsim.retrieval import retrieval_id
 from skillsim.spark.runs import RunIds
@@ -13,11 +14,12 @@ from skillsim.spark.runs import RunIds
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings, bundle and decision of a run, and the ids they give."""
+    """Settings, bundle, decision and lexicon of a run, and the ids they give."""
 
     config: Config
     bundle: Bundle
     decider: PlainDecider
+    lexicon: Lexicon
     ids: RunIds
 
 
@@ -29,12 +31,13 @@ def plan_run(config: Config) -> Plan:
     model = resolve_model(encoder.model, encoder.precision, encoder.prompt, encoder.max_length)
     bundle = find_bundle(config.taxonomy.path, config.taxonomy.language, config.taxonomy.version)
     decider = PlainDecider(linking.threshold, linking.nil_threshold)
+    lexicon = configured_lexicon(linking.lexicon, linking.builtin_lexicon, bundle.language)
     ids = RunIds(
         config.input.source,
         bundle.taxonomy_id,
         model.model_id,
         retrieval_id(config.retrieval.top_k),
         decider.decider_id,
-        NO_LEXICON,
+        lexicon.lexicon_id,
     )
-    return Plan(config, bundle, decider, ids)
+    return Plan(config, bundle, decider, lexicon, ids)

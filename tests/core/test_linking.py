@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillsim.linking import MANY_OCCUPATIONS, NO_LEXICON, ConceptNames, PlainDecider, Weights, decide
+from skillsim.lexicon import ENTRY, NO_LEXICON
+from skillsim.linking import MANY_OCCUPATIONS, ConceptNames, PlainDecider, Weights, decide
 from skillsim.schemas import CANDIDATE, LINKS
 
 # Of cosine alone, so that a case's cosine is its score.
@@ -24,8 +25,19 @@ def near(letter: str, cosine: float, exact: str | None = None, sharers: int = 0)
     return {"concept_uri": f"u:{letter}", "label": letter, "exact": exact, "sharers": sharers, **signals}
 
 
-def text(*candidates: Row, title: str | None = None, failure: str | None = None, known: bool = True) -> Row:
-    return {"candidates": list(candidates) if known else None, "occupation_uri": title, "failure": failure}
+def text(
+    *candidates: Row,
+    title: str | None = None,
+    failure: str | None = None,
+    known: bool = True,
+    entry: Row | None = None,
+) -> Row:
+    found = list(candidates) if known else None
+    return {"candidates": found, "occupation_uri": title, "failure": failure, "entry": entry}
+
+
+def entry(*concepts: str, kind: str = "skill", decides: bool = True) -> Row:
+    return {"kind": kind, "concepts": [f"u:{letter}" for letter in concepts], "decides": decides}
 
 
 def table(rows: Sequence[Row]) -> pa.Table:
@@ -34,6 +46,7 @@ def table(rows: Sequence[Row]) -> pa.Table:
         "candidates": pa.array([row["candidates"] for row in rows], pa.list_(CANDIDATE)),
         "occupation_uri": pa.array([row["occupation_uri"] for row in rows], pa.string()),
         "failure": pa.array([row["failure"] for row in rows], pa.string()),
+        "entry": pa.array([row["entry"] for row in rows], ENTRY),
     }
     return pa.table(columns)
 
@@ -82,6 +95,30 @@ CASES = {
         ("ambiguous", "not embedded: text: too odd", "hybrid", None),
     ),
     "no candidates": (text(), ("ambiguous", "no candidates", "hybrid", None)),
+    "in the lexicon, whatever is near": (
+        text(near("a", 0.9), near("b", 0.1, "preferred", 1), entry=entry("c", "d")),
+        ("matched", "in the lexicon", "lexicon", "u:c"),
+    ),
+    "in the lexicon, without a vector": (
+        text(known=False, failure="text: too odd", entry=entry("c")),
+        ("matched", "in the lexicon", "lexicon", "u:c"),
+    ),
+    "in the lexicon, without a concept": (
+        text(near("a", 0.9), entry=entry()),
+        ("nil", "no concept, by the lexicon", "lexicon", None),
+    ),
+    "a job title by the lexicon": (
+        text(near("a", 0.9), entry=entry(kind="title")),
+        ("not_skill", "job title, by the lexicon", "lexicon", None),
+    ),
+    "junk by the lexicon": (
+        text(near("a", 0.9), entry=entry(kind="junk")),
+        ("not_skill", "no skill, by the lexicon", "lexicon", None),
+    ),
+    "in the lexicon with several senses": (
+        text(near("a", 0.9), entry=entry("c", decides=False)),
+        ("matched", "score reaches the threshold", "hybrid", "u:a"),
+    ),
 }
 
 
@@ -126,6 +163,17 @@ def test_the_top_three_are_listed_best_first_with_the_margin() -> None:
         {"concept_uri": "u:d", "concept_label": "D", "score": 0.5},
     ]
     assert (got["score"], got["margin"]) == (1.0, 0.5)
+
+
+def test_the_lexicons_concepts_stand_before_the_candidates_without_a_score() -> None:
+    got = link(text(near("a", 0.5), near("c", 0.75), near("b", 0.25), entry=entry("c", "e")))
+    assert [(found["concept_uri"], found["score"]) for found in got["top"]] == [
+        ("u:c", None),
+        ("u:e", None),
+        ("u:a", 0.5),
+    ]
+    assert (got["kind"], got["score"], got["margin"]) == ("skill", None, None)
+    assert link(text(near("a", 0.9), entry=entry(kind="multi", decides=False)))["kind"] == "multi"
 
 
 @pytest.mark.parametrize(("cosine", "status"), [(0.6, "ambiguous"), (0.2, "nil"), (0.9, "not_skill")])

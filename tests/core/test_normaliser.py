@@ -1,5 +1,6 @@
 """The library's front door: a bundle in, a table of links out, and an index that is made once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from skillsim import Normaliser, normaliser, similarity
 from skillsim.config import load_config
 from skillsim.errors import ModelError, TaxonomyError
+from skillsim.lexicon import Lexicon
 from skillsim.model_files import ModelFiles
 from skillsim.normaliser import RESULT
 from tests.fakes import FakeEncoder, RememberingEncoder
@@ -79,9 +81,16 @@ def test_what_the_sample_says(linker: Normaliser, raw: str, status: str, concept
 
 
 def test_a_job_title_that_is_a_concepts_label_too_is_a_skill(linker: Normaliser) -> None:
-    (row,) = linker.link_table(["DBA"]).to_pylist()
+    (row,) = replace(linker, lexicon=Lexicon.of("en", {})).link_table(["DBA"]).to_pylist()
     assert row["status"] in ("matched", "ambiguous")
     assert row["candidates"][0]["exact"] == "alternative"
+
+
+def test_the_lexicon_decides_what_it_holds(linker: Normaliser) -> None:
+    """The sample's taxonomy has none of its concepts, so that what is left are titles and junk."""
+    (row,) = linker.link_table(["DBA"]).to_pylist()
+    assert (row["status"], row["reason"], row["method"]) == ("not_skill", "job title, by the lexicon", "lexicon")
+    assert (row["score"], len(row["candidates"])) == (None, 12)
 
 
 def test_rejected_strings_keep_their_row_and_say_why(links: pd.DataFrame) -> None:
@@ -128,7 +137,7 @@ def test_no_signal_is_nan(linker: Normaliser) -> None:
     ]
     assert len(signals) > 3 * 12
     assert np.isfinite(signals).all()
-    assert all(np.isfinite(row["score"]) for row in rows if row["status"] != "rejected")
+    assert all(np.isfinite(row["score"]) for row in rows if row["method"] not in (None, "lexicon"))
 
 
 @pytest.mark.parametrize("skills", [[], ["", "123"]])

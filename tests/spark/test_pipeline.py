@@ -75,6 +75,28 @@ def test_threshold_a_b_a_ends_in_a_and_embeds_nothing(
 
 
 @pytest.mark.slow
+def test_a_row_added_to_the_lexicon_equals_a_run_from_nothing_and_embeds_nothing(
+    continued: Path, job: Callable[..., Run], records: list[str], tmp_path: Path
+) -> None:
+    before = read(continued, "links")
+    text = read(continued, "texts").set_index("text_key")["text"][
+        before.loc[before["status"] == "nil", "text_key"].min()
+    ]
+    concept = read(continued, "taxonomy_concepts")["concept_uri"].min()
+    own = tmp_path / "own.csv"
+    own.write_text(f"string,language,concept_uri,match,kind\n{text},en,{concept},broad,skill\n", encoding="utf-8")
+    run = job(continued, records[:200], f"linking.lexicon={own}")
+    assert [stage_rows(run, stage) for stage in ("embeddings", "candidates")] == [0, 0]
+    skills = read(continued, "normalised_skills")
+    rows = skills[skills["text"] == text]
+    assert set(zip(rows["status"], rows["method"], rows["concept_uri"], strict=True)) == {
+        ("matched", "lexicon", concept)
+    }
+    fresh = job(tmp_path / "fresh", records[:200], f"linking.lexicon={own}")
+    assert_same_tables(continued, fresh.root)
+
+
+@pytest.mark.slow
 def test_other_candidates_are_decided_on_again(continued: Path, job: Callable[..., Run], records: list[str]) -> None:
     run = job(continued, records[:200], "retrieval.top_k=3")
     assert stage_rows(run, "links") == len(read(continued, "texts"))
