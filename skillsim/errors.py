@@ -29,6 +29,10 @@ class PlatformError(SkillsimError):
     """Java, Spark, Delta or an executor's Python is missing or unfit."""
 
 
+class ReviewError(SkillsimError):
+    """A curator's decision cannot be taken as it stands."""
+
+
 class TablesError(SkillsimError):
     """The output namespace is not usable."""
 

@@ -1,0 +1,76 @@
+"""Curators' decisions: a text means a concept, or no concept, or is no skill. They win over everything, until revoked.
+
+Kept with the raw text, from which the key is derived again, so that a better cleaning rule orphans none.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from skillsim.errors import ReviewError
+from skillsim.text import parse_mention
+
+Verdict = Literal["concept", "nil", "not_skill"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+@dataclass(frozen=True)
+class Override:
+    """One decision; `source` None holds for all feeds, and gives way to one for the feed itself."""
+
+    raw: str
+    source: str | None
+    verdict: Verdict
+    concept_uri: str | None  # of the verdict "concept" alone
+    decided_by: str
+    decided_at: datetime
+    why: str
+    revoked_by: str | None = None
+    revoked_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.verdict not in VERDICTS:
+            raise ReviewError(f"{self.raw!r}: {self.verdict!r} is no verdict; they are {', '.join(VERDICTS)}.")
+        if (self.concept_uri is not None) != (self.verdict == "concept"):
+            raise ReviewError(f"{self.raw!r}: a concept goes with the verdict 'concept', and only with it.")
+        if parse_mention(self.raw).text_key is None:
+            raise ReviewError(f"{self.raw!r} is no skill text: nothing would ever be decided by it.")
+
+    @property
+    def text_key(self) -> str:
+        key = parse_mention(self.raw).text_key
+        assert key is not None
+        return key
+
+    @property
+    def override_id(self) -> str:
+        """The same decision imported twice is one."""
+        parts = [
+            self.text_key,
+            self.source,
+            self.verdict,
+            self.concept_uri,
+            self.decided_by,
+            self.decided_at.isoformat(),
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def active(overrides: Iterable[Override]) -> dict[tuple[str, str | None], Override]:
+    """By text_key and source: the latest that is not revoked; of two at one moment the one with the higher id."""
+    latest: dict[tuple[str, str | None], Override] = {}
+    for override in sorted(overrides, key=lambda one: (one.decided_at, one.override_id)):
+        if override.revoked_at is None:
+            latest[override.text_key, override.source] = override
+    return latest
+
+
+def overrides_id(overrides: Iterable[Override]) -> str:
+    """Content address of what is in force: links decided under another one are decided again."""
+    rows = sorted(
+        [key, source or "", one.verdict, one.concept_uri or ""] for (key, source), one in active(overrides).items()
+    )
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12] if rows else "none"
