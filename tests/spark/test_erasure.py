@@ -34,6 +34,7 @@ def holders(root: Path, needle: str) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 def test_a_forgotten_record_is_in_no_file_and_does_not_come_back(
     spark: SparkSession, continued: Path, job: Callable[..., Run], records: list[str], finished: Run
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_forgotten_record_is_in_no_file_and_does_not_come_back(
     assert holders(continued, PLANTED) == []
 
 
+@pytest.mark.slow
 def test_all_that_others_hold_stays(spark: SparkSession, continued: Path, finished: Run, records: list[str]) -> None:
     ids = [next(csv.reader([line]))[0] for line in records[:5]]
     erased = forget(Tables(spark, str(continued)), spark.createDataFrame([("test", i) for i in ids], IDS))
