@@ -51,7 +51,7 @@ def test_what_came_went_and_changed_is_told_apart(tmp_path: Path) -> None:
 def test_the_two_real_versions_differ_as_published() -> None:
     old, new = (read_taxonomy(find_bundle(REAL, "en", version)) for version in ("1.1.0", "1.1.1"))
     diff = diff_taxonomies(old, new)
-    # Eight altLabels cells differ as published, five of them in spaces that cleaning removes.
+    # Eight altLabels cells differ as published, five of them by a label that repeats another of its concept.
     assert (len(diff.added), len(diff.removed), len(diff.renamed), len(diff.relabelled)) == (5, 0, 2, 3)
     assert diff.renamed["http://data.europa.eu/esco/skill/cd50d616-1f8b-481e-983f-68d2674ff82d"] == (
         "promote inclusion in research",
