@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -104,19 +104,21 @@ class Lexicon:
         """Without the concepts a taxonomy lacks, and what was left out: entries with the URI they point to.
 
         An entry that loses all its concepts goes, since it was never judged to have none. "No concept" was judged of
-        one taxonomy: of one that lacks most of the lexicon's concepts it says nothing, and those entries go too. It is
-        still the same lexicon, with its id.
+        one taxonomy: where this one lacks most of the concepts of an origin, it was another, and those entries of that
+        origin go too. It is still the same lexicon, with its id.
         """
         known = set(concept_uris)
-        wanted = {uri for entry in self.entries.values() for uri in entry.concepts}
-        is_another = len(wanted - known) > len(wanted) / 2
+        wanted: dict[str, set[str]] = {}
+        for entry in self.entries.values():
+            wanted.setdefault(entry.origin, set()).update(entry.concepts)
+        of_another = {origin for origin, uris in wanted.items() if len(uris - known) > len(uris) / 2}
         kept: dict[str, Entry] = {}
         missing: list[tuple[Entry, str]] = []
         for key, entry in self.entries.items():
             gone = [uri for uri in entry.concepts if uri not in known]
             missing += [(entry, uri) for uri in gone]
             has_none = not entry.concepts and entry.kind in ("skill", "multi")
-            if (gone and len(gone) == len(entry.concepts)) or (has_none and is_another):
+            if (gone and len(gone) == len(entry.concepts)) or (has_none and entry.origin in of_another):
                 continue
             exact, broad = (tuple(uri for uri in uris if uri in known) for uris in (entry.exact, entry.broad))
             kept[key] = replace(entry, exact=exact, broad=broad) if gone else entry
@@ -124,8 +126,15 @@ class Lexicon:
 
     def table(self) -> pa.Table:
         """(text_key, entry), `entry` as ENTRY: what a decision needs of it."""
-        entries = [{"kind": e.kind, "concepts": e.concepts, "decides": e.decides} for e in self.entries.values()]
-        return pa.table([pa.array(list(self.entries), pa.string()), pa.array(entries, ENTRY)], ["text_key", "entry"])
+        keys = list(self.entries)
+        return pa.table([pa.array(keys, pa.string()), self.column(keys)], ["text_key", "entry"])
+
+    def column(self, text_keys: Sequence[str]) -> pa.StructArray:
+        """ENTRY of each key, null where there is none."""
+        found = (self.entries.get(key) for key in text_keys)
+        return pa.array(
+            [e and {"kind": e.kind, "concepts": e.concepts, "decides": e.decides} for e in found], type=ENTRY
+        )
 
 
 def _told(entry: Entry) -> str:

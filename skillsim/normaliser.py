@@ -154,7 +154,7 @@ class Normaliser:
                 "candidates": pa.array([candidates.get(key) for key in key_list], pa.list_(CANDIDATE)),
                 "occupation_uri": pa.array([titles.get(key) for key in key_list], pa.string()),
                 "failure": pa.array([encoded.failures.get(row) for row in range(len(key_list))], pa.string()),
-                "entry": self._entries(key_list),
+                "entry": self.lexicon.column(key_list),
             }
         )
         names = ConceptNames.from_table(self.index.concepts)
@@ -174,11 +174,6 @@ class Normaliser:
             link = {name: links[mention.text_key][name] for name in ("status", "reason", *_FROM_LINK)}
             rows.append({**said, **link, "candidates": candidates.get(mention.text_key)})
         return pa.Table.from_pylist(rows, schema=RESULT)
-
-    def _entries(self, text_keys: list[str]) -> pa.Array:
-        held = self.lexicon.table()
-        row_of = {key: row for row, key in enumerate(held["text_key"].to_pylist())}
-        return held["entry"].combine_chunks().take(pa.array([row_of.get(key) for key in text_keys], pa.int64()))
 
 
 def _readable(raw: str) -> str:

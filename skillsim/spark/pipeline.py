@@ -203,6 +203,7 @@ class Pipeline:
         """As far as the taxonomy has its concepts; what it lacks is counted and logged."""
         concepts = self._taxonomy(CONCEPTS).select("concept_uri").toArrow()["concept_uri"].to_pylist()
         known, missing = self._lexicon.within(concepts)
+        log.info("lexicon: %d of its %d entries hold for this taxonomy", len(known.entries), len(self._lexicon.entries))
         if missing:
             shown = ", ".join(f"{entry.string!r} ({uri})" for entry, uri in missing[:3])
             log.info("lexicon: %d of its links are to concepts this taxonomy lacks, as %s", len(missing), shown)

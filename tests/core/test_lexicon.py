@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillsim.errors import LexiconError
-from skillsim.lexicon import BUILTIN, COLUMNS, NO_LEXICON, Lexicon, builtin_lexicon, read_lexicon
+from skillsim.lexicon import BUILTIN, COLUMNS, KINDS, NO_LEXICON, Entry, Lexicon, builtin_lexicon, read_lexicon
 from skillsim.text import text_key
 
 HEADER = ",".join(COLUMNS)
@@ -145,13 +145,23 @@ def test_concepts_that_a_taxonomy_lacks_are_left_out_and_listed(tmp_path: Path) 
     assert {entry.text for entry in another.entries.values()} == {"nurse"}
 
 
+def test_no_concept_in_another_taxonomy_says_nothing_of_this_one_whoever_judged_it(tmp_path: Path) -> None:
+    rows = ("java,en,http://esco/1,exact,skill,,ours,,", "teamwork,en,,,skill,,ours,,")
+    own = ("cobol,en,http://c/1,exact,skill,,mine,,", "odd skill,en,,,skill,,mine,,")
+    both, _ = lexicon(tmp_path, *rows, *own).within({"http://c/1"})
+    assert {entry.text for entry in both.entries.values()} == {"cobol", "odd skill"}
+
+
 @given(st.text(max_size=200))
 def test_any_file_is_read_or_refused(content: str) -> None:
-    """Never with another error than ours, whatever a spreadsheet wrote."""
-    with TemporaryDirectory() as folder, suppress(LexiconError):
+    """Never with another error than ours, whatever a spreadsheet wrote; and what is read has a key and a kind."""
+    with TemporaryDirectory() as folder:
         path = Path(folder, "any.csv")
         path.write_bytes(f"{HEADER}\n{content}".encode("utf-8", "replace"))
-        read_lexicon(path)
+        entries: dict[str, Entry] = {}
+        with suppress(LexiconError):
+            entries = dict(read_lexicon(path).entries)
+        assert all(text_key(entry.text) == key and entry.kind in KINDS for key, entry in entries.items())
 
 
 def test_our_own_lexicon_is_whole() -> None:
