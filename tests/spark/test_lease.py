@@ -227,8 +227,8 @@ def test_two_at_once_many_times(
     of = {0.8: finished, 0.95: job(tmp_path / "b", records[:200], "linking.threshold=0.95")}
     told = 0
     for number in range(ROUNDS):
-        waits = number % 2
-        ended = at_once(partial(job, continued, [], f"output.wait_minutes={waits}", *at), of)
+        waits = number % 2  # turns: one goes away at once, or waits ten minutes
+        ended = at_once(partial(job, continued, [], f"output.wait_minutes={10 * waits}", *at), of)
         failed = [outcome for _, outcome in ended if not isinstance(outcome, Run)]
         assert all(isinstance(error, LeaseError) for error in failed), [f"{error!s:.600}" for error in failed]
         assert all("\n" not in str(error) for error in failed)
