@@ -11,10 +11,11 @@ import os
 import shutil
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile, gettempdir
+from tempfile import TemporaryDirectory, TemporaryFile, gettempdir, mkdtemp
 
 import platformdirs
 import pyarrow as pa
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 _UNUSED_DAYS = 30
 _CHUNK = 4 << 20
+_DRAFT = ".artifact-"
+_DRAFT_S = 86_400  # nothing here takes a day to write
 
 
 def seal(folder: Path) -> None:
@@ -39,6 +42,42 @@ def seal(folder: Path) -> None:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[path.name] = {"size": path.stat().st_size, "sha256": digest}
     (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=1), encoding="utf-8")
+
+
+def write(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Make an artefact atomically, whole or not at all: `fill` writes its files into an empty folder.
+
+    One that is there is kept; what another process makes meanwhile has the same content and is kept too.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f"{_DRAFT}*"):  # by a process that was killed
+        with suppress(FileNotFoundError):  # another process may be at it too
+            if left.stat().st_mtime < time.time() - _DRAFT_S:
+                shutil.rmtree(left, ignore_errors=True)
+    draft = Path(mkdtemp(prefix=_DRAFT, dir=folder.parent))
+    try:
+        draft.chmod(0o755)
+        fill(draft)
+        seal(draft)
+        if folder.is_dir() and not (folder / MANIFEST).is_file():
+            shutil.rmtree(folder)  # a copy that was cut short
+        if not folder.is_dir():
+            os.rename(draft, folder)
+    except OSError:
+        if not (folder / MANIFEST).is_file():  # else another process was quicker
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def make(address: str, fill: Callable[[Path], None]) -> None:
+    """As `write`, at a path or a URI."""
+    if Path(address).is_absolute():
+        write(Path(address), fill)
+        return
+    with TemporaryDirectory(prefix="skillsim-") as scratch:
+        write(Path(scratch, "artifact"), fill)
+        publish(Path(scratch, "artifact"), address)
 
 
 def is_artifact(address: str) -> bool:
@@ -74,7 +113,7 @@ def localise(address: str, cache: Path | None = None) -> Path:
     source = _find(address)
     if source is None:
         raise ArtifactError(
-            f"{address}: no label index, or half of one (no {MANIFEST}), as seen from this machine. Run again; on a "
+            f"{address}: no such artefact, or half of one (no {MANIFEST}), as seen from this machine. Run again; on a "
             "cluster, output.artifacts_path must name what driver and executors all reach."
         )
     if Path(address).is_absolute():

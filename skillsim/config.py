@@ -109,18 +109,28 @@ class EncoderConfig(_Section):
 
 
 class RetrievalConfig(_Section):
-    top_k: int = Field(12, ge=3, le=100, description="candidates kept for each text")
+    top_k: int = Field(30, ge=3, le=100, description="candidates kept for each text")
 
 
 class LinkingConfig(_Section):
-    threshold: float = Field(0.8, ge=0, le=1, description="score from which a text is matched")
-    nil_threshold: float = Field(0.5, ge=0, le=1, description="score below which it has no concept (nil)")
+    decider: str = Field(
+        "auto",
+        min_length=1,
+        description="auto: the fitted decision where it holds, else the plain score; plain; or a file that "
+        "training.decider wrote",
+    )
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="confidence from which a text is matched; unset: the decision's own, .8 if plain"
+    )
+    nil_threshold: float | None = Field(
+        None, ge=0, le=1, description="below it a text has no concept (nil); unset: the decision's own, .5 if plain"
+    )
     builtin_lexicon: bool = Field(True, description="whether the project's judged strings take part")
     lexicon: str | None = Field(None, description="a CSV file of your own like it, which stands above it")
 
     @model_validator(mode="after")
     def _ordered(self) -> "LinkingConfig":
-        if self.nil_threshold > self.threshold:
+        if self.threshold is not None and self.nil_threshold is not None and self.nil_threshold > self.threshold:
             raise ValueError(f"nil_threshold {self.nil_threshold} is above threshold {self.threshold}")
         return self
 

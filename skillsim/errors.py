@@ -33,6 +33,14 @@ class ReviewError(SkillsimError):
     """A curator's decision cannot be taken as it stands."""
 
 
+class JudgedError(SkillsimError):
+    """A file of judged strings cannot be read as one."""
+
+
+class DeciderError(SkillsimError):
+    """A fitted decision that cannot be read, or that holds for another encoder, language or taxonomy."""
+
+
 class TablesError(SkillsimError):
     """The output namespace is not usable."""
 

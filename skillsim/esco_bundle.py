@@ -12,8 +12,10 @@ import hashlib
 import io
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from skillsim.errors import TaxonomyError
@@ -51,6 +53,13 @@ class Bundle:
 
     def member(self, role: str) -> Member | None:
         return next((member for member in self.members if member.role == role), None)
+
+    @cached_property
+    def family(self) -> str:
+        """What the URIs of its concepts begin with, the same in all versions of a taxonomy; "" without concepts."""
+        rows = read_rows(self, "skills", ["conceptUri"], [], [])
+        namespaces = Counter(uri.rpartition("/")[0] for _, (uri,) in rows)
+        return namespaces.most_common(1)[0][0] if namespaces else ""
 
 
 def find_bundle(path: str | Path, language: str = "en", version: str | None = None) -> Bundle:

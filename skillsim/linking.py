@@ -1,76 +1,35 @@
-"""Candidates to a decision: status, concept, reason. Cheap, so it is remade for all texts at once.
+"""Judged candidates to a decision: status, concept, reason. Cheap, so it is remade for all texts at once.
 
-This first decision is plain: a weighted mean of the raw signals and two thresholds. It is not calibrated, so
-`probability` is null and `calibrated` false. Precedence: the lexicon's entry of the very text, unless that is ambiguous
-or several skills; a preferred label that only one concept holds (right 205 times in 207 on judged strings); then the
-score. An alternative-label hit is a signal and no verdict (right 199 times in 257). A text that is an occupation's
-label and no concept's is a job title, not a skill.
+Precedence: a curator's override; the lexicon's entry of the very text, unless that is ambiguous or several skills; a
+preferred label that only one concept holds (right 205 times in 207 on judged strings); then the decider's confidence
+(skillsim.decider). An alternative-label hit is a signal and no verdict (right 199 times in 257). A text that is an
+occupation's label and no concept's is a job title, not a skill.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from skillsim.decider import Decider, Judgement
 from skillsim.lexicon import NO_LEXICON
+from skillsim.memory import Memory
+from skillsim.retrieval import LabelIndex
 from skillsim.schemas import LINKS
 
-DECIDER_VERSION = 1
 TOP = 3
-Top = Sequence[tuple[str, float | None]]  # concept URI and score, best first
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Of the plain score, a weighted mean of signals in 0..1; chosen as retrieval.FUSION was (training/LOG.md)."""
-
-    cosine: float = 1.0
-    preferred_cosine: float = 0.3
-    ngram: float = 0.2
-    occupations: float = 0.2  # log(1 + occupations) / log(1 + MANY_OCCUPATIONS), at most 1
-
-
-MANY_OCCUPATIONS = 2_000
-
-
-@dataclass(frozen=True)
-class PlainDecider:
-    """`matched` from `threshold`, `nil` below `nil_threshold`, `ambiguous` between them."""
-
-    threshold: float
-    nil_threshold: float
-    weights: Weights = Weights()
-
-    @property
-    def decider_id(self) -> str:
-        parts = [DECIDER_VERSION, self.threshold, self.nil_threshold]
-        parts += [getattr(self.weights, field.name) for field in fields(self.weights)]
-        return f"plain{DECIDER_VERSION}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]}"
-
-    def score(self, candidates: pa.StructArray) -> npt.NDArray[np.float64]:
-        """Score in 0..1 of each candidate (flat CANDIDATE structs)."""
-        signal = {
-            name: pc.struct_field(candidates, name).to_numpy(zero_copy_only=False).astype(np.float64)
-            for name in ("cosine", "preferred_cosine", "ngram", "occupations")
-        }
-        signal["occupations"] = np.minimum(1.0, np.log1p(signal["occupations"]) / np.log1p(MANY_OCCUPATIONS))
-        weight = {name: getattr(self.weights, name) for name in signal}
-        total = sum(weight[name] * np.clip(signal[name], 0.0, 1.0) for name in signal)
-        score = np.asarray(total / sum(weight.values()))
-        score[_is_sole_preferred(candidates)] = 1.0
-        return score
-
-
-def _is_sole_preferred(candidates: pa.StructArray) -> npt.NDArray[np.bool_]:
-    exact = pc.struct_field(candidates, "exact")
-    sole = pc.and_(pc.equal(exact, "preferred"), pc.equal(pc.struct_field(candidates, "sharers"), 1))
-    return pc.fill_null(sole, False).to_numpy(zero_copy_only=False)
+OF_THE_RUN = ("taxonomy_id", "model_id", "retrieval_id", "overrides_id", "run_id")
+SCHEMA = pa.schema([field for field in LINKS.schema if field.name not in OF_THE_RUN])
+Group = tuple[str | None, str | None, float | None]  # URI, label, probability
+NO_GROUP: Group = (None, None, None)
+_OF_GROUP = ("group_uri", "group_label", "group_probability")
+Top = Sequence[tuple[str, float | None]]  # concept URI and confidence, best first
+# From which the kind that the network gives, title or junk, ends as not_skill (training/LOG.md).
+NOT_SKILL = 0.6
+_NO_SKILL = {"title": "job title", "junk": "no skill"}
 
 
 @dataclass(frozen=True)
@@ -86,55 +45,110 @@ class ConceptNames:
         return ConceptNames({uri: (label, group, group_label) for uri, label, group, group_label in rows})
 
 
-def decide(texts: pa.Table, decider: PlainDecider, names: ConceptNames, lexicon_id: str = NO_LEXICON) -> pa.Table:
+def decide(
+    texts: pa.Table,
+    decider: Decider,
+    names: ConceptNames,
+    lexicon_id: str = NO_LEXICON,
+    index: LabelIndex | None = None,
+    memory: Memory | None = None,
+) -> pa.Table:
     """One link a text.
 
     `texts`: text_key, candidates (list of CANDIDATE; null when the text has no vector), occupation_uri, failure
-    (why it has no vector, else null), entry (lexicon.ENTRY of the lexicon of `lexicon_id`, else null; with concepts of
-    `names` alone). Returns LINKS' columns but taxonomy_id, model_id, retrieval_id and run_id, in the order of `texts`.
+    (why it has no vector, else null), override (overrides.OVERRIDE or null) and entry (lexicon.ENTRY of the lexicon of
+    `lexicon_id`, else null), both with concepts of `names` alone; for a fitted decider, which needs `index` and
+    `memory`, text and vector too. Returns LINKS' columns but those of the run (OF_THE_RUN), in the order of `texts`.
     Ties break by concept_uri.
     """
-    lists = texts["candidates"].combine_chunks()
-    flat = lists.flatten()
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    score = decider.score(flat)
-    uris = np.array(pc.struct_field(flat, "concept_uri").to_pylist(), dtype=object)
-    text_of = np.repeat(np.arange(len(lengths)), lengths)
-    sole_preferred = _is_sole_preferred(flat)
-    order = np.lexsort((uris, ~sole_preferred, -score, text_of))
-    is_label = pc.is_valid(pc.struct_field(flat, "exact")).to_numpy(zero_copy_only=False)
+    return links_of(texts, decider.judge(texts, index, memory), decider, names, lexicon_id)
 
+
+def best_first(judgement: Judgement, texts: int) -> list[npt.NDArray[np.int64]]:
+    """Of each text, its pairs: a sole preferred label, then by confidence, ties by URI."""
+    order = np.lexsort((judgement.uri, -judgement.confidence, ~judgement.sole_preferred, judgement.text))
+    starts = np.searchsorted(judgement.text, np.arange(texts + 1))
+    return [order[starts[row] : starts[row + 1]] for row in range(texts)]
+
+
+def links_of(
+    texts: pa.Table, judgement: Judgement, decider: Decider, names: ConceptNames, lexicon_id: str = NO_LEXICON
+) -> pa.Table:
+    """As `decide`, of texts that the decider has judged."""
+    ranked = best_first(judgement, texts.num_rows)
     occupations = texts["occupation_uri"].to_pylist()
     failures = texts["failure"].to_pylist()
-    entries = texts["entry"].to_pylist()
+    entries, overrides = texts["entry"].to_pylist(), texts["override"].to_pylist()
     links = []
     for row, text_key in enumerate(texts["text_key"].to_pylist()):
-        ranked = order[starts[row] : starts[row + 1]]
-        top = [(uris[i], float(score[i])) for i in ranked[:TOP]]
-        entry = entries[row]
+        pairs = ranked[row]
+        top = [(judgement.uri[i], float(judgement.confidence[i])) for i in pairs[:TOP]]
+        entry, override = entries[row], overrides[row]
         shown: Top = top
-        if entry is not None and entry["decides"]:
+        group: Group = NO_GROUP
+        kind, kind_probability = judgement.kind[row], float(judgement.kind_probability[row])
+        if override is not None:
+            link = _by_override(override)
+            shown = _first([override["concept_uri"]] if override["concept_uri"] else [], top)
+        elif entry is not None and entry["decides"]:
             link, shown = _by_lexicon(entry), _first(entry["concepts"], top)
         else:
             link = _link(
                 top,
                 decider,
-                preferred=bool(len(ranked) and sole_preferred[ranked[0]]),
-                title=occupations[row] is not None and not is_label[ranked].any(),
+                preferred=bool(len(pairs) and judgement.sole_preferred[pairs].any()),
+                title=occupations[row] is not None and not judgement.is_label[pairs].any(),
+                kind=kind if kind_probability >= NOT_SKILL else None,
                 failure=failures[row],
             )
-        kind = entry["kind"] if entry is not None else None
-        links.append({"text_key": text_key, "kind": kind, **link, **_names(link["concept_uri"], shown, names)})
-    constants = {
-        "kind_probability": None,
-        "probability": None,
-        "calibrated": False,
-        "decider_id": decider.decider_id,
-        "lexicon_id": lexicon_id,
-    }
-    schema = pa.schema([f for f in LINKS.schema if f.name not in ("taxonomy_id", "model_id", "retrieval_id", "run_id")])
-    return pa.Table.from_pylist([{**constants, **link} for link in links], schema=schema)
+            if judgement.calibrated and link["status"] in ("matched", "ambiguous"):
+                group = _group(link, judgement, pairs, names, decider.threshold)
+        if override is not None or entry is not None:
+            kind, kind_probability = entry["kind"] if override is None else None, np.nan
+        score = link["score"]
+        links.append(
+            {
+                "text_key": text_key,
+                "kind": kind,
+                "kind_probability": None if np.isnan(kind_probability) else kind_probability,
+                "probability": score if judgement.calibrated else None,
+                "calibrated": judgement.calibrated and score is not None,
+                **link,
+                **_names(link["concept_uri"], shown, names),
+                **({} if group is NO_GROUP else dict(zip(_OF_GROUP, group, strict=True))),
+            }
+        )
+    constants = {"decider_id": decider.decider_id, "lexicon_id": lexicon_id}
+    return pa.Table.from_pylist([{**constants, **link} for link in links], schema=SCHEMA)
+
+
+def _group(
+    link: Mapping[str, object],
+    judgement: Judgement,
+    pairs: npt.NDArray[np.int64],
+    names: ConceptNames,
+    threshold: float,
+) -> Group:
+    """The matched concept's group with its probability; of an ambiguous text the likeliest, if likely enough."""
+    total: dict[str, float] = {}
+    label: dict[str, str | None] = {}
+    for pair in pairs:
+        _, uri, name = names.of[judgement.uri[pair]]
+        if uri is not None:
+            total[uri] = total.get(uri, 0.0) + float(judgement.confidence[pair])
+            label[uri] = name
+    if link["concept_uri"] is not None:
+        uri = names.of[str(link["concept_uri"])][1]
+    else:
+        uri = min(total, key=lambda one: (-total[one], one), default=None)
+        if uri is not None and total[uri] < threshold:
+            uri = None
+    return NO_GROUP if uri is None else (uri, label[uri], min(total[uri], 1.0))
+
+
+def _by_override(override: Mapping[str, Any]) -> dict[str, object]:
+    status = {"concept": "matched", "nil": "nil", "not_skill": "not_skill"}[override["verdict"]]
+    return _decision(status, "decided by a curator", "override", override["concept_uri"], None, None)
 
 
 def _by_lexicon(entry: Mapping[str, Any]) -> dict[str, object]:
@@ -142,8 +156,7 @@ def _by_lexicon(entry: Mapping[str, Any]) -> dict[str, object]:
         return _decision("matched", "in the lexicon", "lexicon", entry["concepts"][0], None, None)
     if entry["kind"] == "skill":
         return _decision("nil", "no concept, by the lexicon", "lexicon", None, None, None)
-    reason = "job title, by the lexicon" if entry["kind"] == "title" else "no skill, by the lexicon"
-    return _decision("not_skill", reason, "lexicon", None, None, None)
+    return _decision("not_skill", f"{_NO_SKILL[entry['kind']]}, by the lexicon", "lexicon", None, None, None)
 
 
 def _first(concepts: Sequence[str], top: Top) -> Top:
@@ -152,7 +165,12 @@ def _first(concepts: Sequence[str], top: Top) -> Top:
 
 
 def _link(
-    top: Sequence[tuple[str, float]], decider: PlainDecider, preferred: bool, title: bool, failure: str | None
+    top: Sequence[tuple[str, float]],
+    decider: Decider,
+    preferred: bool,
+    title: bool,
+    kind: str | None,
+    failure: str | None,
 ) -> dict[str, object]:
     if not top:
         reason = f"not embedded: {failure}" if failure else "no candidates"
@@ -163,10 +181,13 @@ def _link(
         return _decision("matched", "preferred label", "exact", uri, score, margin)
     if title:
         return _decision("not_skill", "job title", "exact", None, score, margin)
+    measure = "probability" if decider.calibrated else "score"
     if score >= decider.threshold:
-        return _decision("matched", "score reaches the threshold", "hybrid", uri, score, margin)
+        return _decision("matched", f"{measure} reaches the threshold", "hybrid", uri, score, margin)
+    if kind in _NO_SKILL:
+        return _decision("not_skill", f"{_NO_SKILL[kind]}, by the model", "hybrid", None, score, margin)
     if score >= decider.nil_threshold:
-        return _decision("ambiguous", "score below the threshold", "hybrid", None, score, margin)
+        return _decision("ambiguous", f"{measure} below the threshold", "hybrid", None, score, margin)
     return _decision("nil", "no concept is near", "hybrid", None, score, margin)
 
 
@@ -188,4 +209,10 @@ def _names(uri: object, top: Top, names: ConceptNames) -> dict[str, object]:
     alternatives = [
         {"concept_uri": concept, "concept_label": names.of[concept][0], "score": score} for concept, score in top
     ]
-    return {"concept_label": label, "group_uri": group_uri, "group_label": group_label, "top": alternatives}
+    return {
+        "concept_label": label,
+        "group_uri": group_uri,
+        "group_label": group_label,
+        "group_probability": None,
+        "top": alternatives,
+    }

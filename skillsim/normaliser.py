@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,14 +12,18 @@ import pandas as pd
 import pyarrow as pa
 from filelock import FileLock
 
-from skillsim.artifacts import host_cache, is_artifact, localise
+from skillsim.artifacts import host_cache, is_artifact, localise, write
 from skillsim.config import Config
-from skillsim.encoder import Encoder, load_encoder
+from skillsim.decider import Decider, Judgement, choose_decider
+from skillsim.encoder import Encoder, load_encoder, pack_vectors
 from skillsim.errors import ModelError
 from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
+from skillsim.explanation import evidence, in_words, remembered
 from skillsim.lexicon import Lexicon, configured_lexicon
-from skillsim.linking import ConceptNames, PlainDecider, decide
+from skillsim.linking import ConceptNames, best_first, links_of
+from skillsim.memory import Memory, memory_name
 from skillsim.model_files import BUILTIN, resolve_model
+from skillsim.overrides import OVERRIDE
 from skillsim.retrieval import LabelIndex, index_id
 from skillsim.schemas import CANDIDATE, LINKS
 from skillsim.text import parse_mention
@@ -39,11 +43,13 @@ _FROM_LINK = (
     "group_label",
     "top",
 )
+# Memory's candidates have no signals of retrieval.
+RANKED = pa.struct([*CANDIDATE, pa.field("score", pa.float64())])
 RESULT = pa.schema(
     [("raw", pa.string()), ("text", pa.string()), ("proficiency", pa.string()), ("years", pa.float64())]
     + [("status", pa.string()), ("reason", pa.string())]
     + [LINKS.schema.field(name) for name in _FROM_LINK]
-    + [pa.field("candidates", pa.list_(CANDIDATE))]
+    + [pa.field("candidates", pa.list_(RANKED))]
 )
 
 
@@ -83,8 +89,9 @@ class Normaliser:
 
     encoder: Encoder
     index: LabelIndex
-    decider: PlainDecider
+    decider: Decider
     lexicon: Lexicon
+    memory: Memory | None  # of a fitted decider
     top_k: int
     max_length: int = 100
 
@@ -113,17 +120,29 @@ class Normaliser:
         with FileLock(f"{folder}.lock"):
             if not is_artifact(str(folder)):
                 log.info("indexing the labels of %s, once", path)
-                _build_index(read_taxonomy(bundle), encoder).save(folder)
+                write(folder, _build_index(read_taxonomy(bundle), encoder).save)
         index = LabelIndex.load(localise(str(folder)))
+        decider, reasons = choose_decider(settings, bundle, files.model_id)
+        for reason in reasons:
+            log.info("%s", reason)
         lexicon = configured_lexicon(settings.linking.lexicon, settings.linking.builtin_lexicon, bundle.language)
-        return Normaliser(
-            encoder,
-            index,
-            PlainDecider(settings.linking.threshold, settings.linking.nil_threshold),
-            lexicon.within(index.concepts["concept_uri"].to_pylist())[0],
-            settings.retrieval.top_k,
-            settings.input.max_length,
-        )
+        lexicon = lexicon.within(index.concept_row)[0]
+        memory = None
+        if decider.calibrated:
+            folder = base / memory_name(bundle.taxonomy_id, files.model_id, lexicon.lexicon_id)
+            with FileLock(f"{folder}.lock"):
+                if not is_artifact(str(folder)):
+                    log.info("embedding the lexicon, once")
+                    write(folder, Memory.of(lexicon, encoder, index.concept_row).save)
+            memory = Memory.load(localise(str(folder)), index.concept_row)
+        retrieval, max_length = settings.retrieval, settings.input.max_length
+        return Normaliser(encoder, index, decider, lexicon, memory, retrieval.top_k, max_length)
+
+    def without(self, skills: Sequence[str]) -> "Normaliser":
+        """The same as if none of these strings had been judged: to score it on judged strings."""
+        keys = [key for raw in skills if (key := parse_mention(raw, self.max_length).text_key)]
+        memory = self.memory.without(keys) if self.memory is not None else None
+        return replace(self, lexicon=self.lexicon.without(keys), memory=memory)
 
     def link(self, skills: Sequence[str]) -> pd.DataFrame:
         """One row a string, in order; columns as in `RESULT`. `probability` is null while uncalibrated.
@@ -131,6 +150,26 @@ class Normaliser:
         What is no string (a gap in a pandas column) is rejected as empty.
         """
         return self.link_table(skills).to_pandas()
+
+    def explain(self, skill: str) -> str:
+        """What decided this string's link: a sentence, then a line for each of its best candidates and for memory."""
+        link = self.link_table([skill]).to_pylist()[0]
+        lines = [in_words(link)]
+        for candidate in (link["candidates"] or ())[:3]:
+            lines.append(evidence(candidate, link["text"]))
+        if self.memory is not None and link["candidates"]:
+            votes = self.memory.votes(self.encoder.encode([link["text"]]).vectors)
+            near = zip(votes.neighbours[0].tolist(), votes.cosine[0].tolist(), strict=True)
+            lines.append(remembered([(*self._judged(row), cosine) for row, cosine in near]))
+        return "\n".join(lines)
+
+    def _judged(self, row: int) -> tuple[str, str]:
+        """(string, what it was judged to be) of an entry of the memory."""
+        assert self.memory is not None
+        entry = self.lexicon.entries[self.memory.entries["text_key"][row].as_py()]
+        if not entry.concepts:
+            return entry.string, "no concept" if entry.kind == "skill" else entry.kind
+        return entry.string, self.index.concepts["preferred_label"][self.index.concept_row[entry.concepts[0]]].as_py()
 
     def link_table(self, skills: Sequence[str]) -> pa.Table:
         """As `link`, in Arrow."""
@@ -146,20 +185,25 @@ class Normaliser:
             encoded.vectors[done],
             self.top_k,
         )
-        candidates = dict(zip((key_list[row] for row in done), found.candidates.to_pylist(), strict=True))
-        titles = dict(zip((key_list[row] for row in done), found.occupation_uri.to_pylist(), strict=True))
+        place = {row: number for number, row in enumerate(done)}
+        at = pa.array([place.get(row) for row in range(len(keys))], pa.int64())
         texts = pa.table(
             {
                 "text_key": pa.array(key_list, pa.string()),
-                "candidates": pa.array([candidates.get(key) for key in key_list], pa.list_(CANDIDATE)),
-                "occupation_uri": pa.array([titles.get(key) for key in key_list], pa.string()),
+                "text": pa.array(text_list, pa.string()),
+                "candidates": found.candidates.take(at),
+                "occupation_uri": found.occupation_uri.take(at),
+                "vector": pack_vectors(encoded),
                 "failure": pa.array([encoded.failures.get(row) for row in range(len(key_list))], pa.string()),
                 "entry": self.lexicon.column(key_list),
+                "override": pa.nulls(len(key_list), OVERRIDE),
             }
         )
+        judgement = self.decider.judge(texts, self.index, self.memory)
         names = ConceptNames.from_table(self.index.concepts)
-        decided = decide(texts, self.decider, names, self.lexicon.lexicon_id)
+        decided = links_of(texts, judgement, self.decider, names, self.lexicon.lexicon_id)
         links = {link["text_key"]: link for link in decided.to_pylist()}
+        candidates = dict(zip(key_list, _ranked(texts, judgement, names), strict=True))
         rows: list[dict[str, object]] = []
         for raw, mention in zip(skills, mentions, strict=True):
             if mention.text_key is None:
@@ -174,6 +218,20 @@ class Normaliser:
             link = {name: links[mention.text_key][name] for name in ("status", "reason", *_FROM_LINK)}
             rows.append({**said, **link, "candidates": candidates.get(mention.text_key)})
         return pa.Table.from_pylist(rows, schema=RESULT)
+
+
+def _ranked(texts: pa.Table, judgement: Judgement, names: ConceptNames) -> list[list[dict[str, object]] | None]:
+    """All that was judged of each text, best first; None where it has no vector."""
+    rows: list[list[dict[str, object]] | None] = []
+    for raw, pairs in zip(texts["candidates"].to_pylist(), best_first(judgement, texts.num_rows), strict=True):
+        retrieved = {candidate["concept_uri"]: candidate for candidate in raw or ()}
+        found = ((judgement.uri[i], float(judgement.confidence[i])) for i in pairs)
+        ranked = [
+            {**retrieved.get(uri, {"concept_uri": uri, "label": names.of[uri][0]}), "score": score}
+            for uri, score in found
+        ]
+        rows.append(ranked if raw is not None else None)
+    return rows
 
 
 def _readable(raw: str) -> str:

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+import pyarrow as pa
+
 from skillsim.errors import ReviewError
 from skillsim.text import parse_mention
 
 Verdict = Literal["concept", "nil", "not_skill"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+NO_OVERRIDES = "none"
+OVERRIDE = pa.struct([("verdict", pa.string()), ("concept_uri", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -73,4 +77,4 @@ def overrides_id(overrides: Iterable[Override]) -> str:
     rows = sorted(
         [key, source or "", one.verdict, one.concept_uri or ""] for (key, source), one in active(overrides).items()
     )
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12] if rows else "none"
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12] if rows else NO_OVERRIDES

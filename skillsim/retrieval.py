@@ -8,16 +8,11 @@ the very text as a label come before all others. Deciding is left to `skillsim.l
 
 import hashlib
 import json
-import os
-import shutil
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -26,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skillsim.artifacts import MANIFEST, seal
 from skillsim.encoder import Vectors
 from skillsim.ngrams import NGRAM_SETTINGS, NGRAM_TOP_LABELS, Floats, NgramView
 from skillsim.schemas import CANDIDATE
@@ -37,7 +31,6 @@ INDEX_FORMAT = 2
 
 # Weights of the fused order, chosen on skill2vec_train's uniform and frequency strata (training/LOG.md).
 FUSION = {"cosine": 1.0, "preferred_cosine": 0.3, "ngram": 0.2, "occupations": 0.025}
-_DRAFT_S = 86_400  # no index takes a day to write
 # One product is of 256 texts and about 1,024 labels: 1 MB, which stays in the cache until it is reduced to concepts.
 _BLOCK = 256
 _LABELS = 1024
@@ -89,8 +82,9 @@ class LabelIndex:
         self._starts = np.searchsorted(self._concept_of_label, np.arange(concepts.num_rows))
         self._ends = np.append(self._starts[1:], labels.num_rows)
         self._has_preferred = pc.equal(labels["kind"], "preferred").to_numpy()[self._starts]
-        self._occupations = concepts["occupations"].to_numpy()
-        self._prior = FUSION["occupations"] * np.log1p(self._occupations).astype(np.float32)
+        self.concept_uris = concepts["concept_uri"].combine_chunks()
+        self.occupations = concepts["occupations"].to_numpy()
+        self._prior = FUSION["occupations"] * np.log1p(self.occupations).astype(np.float32)
 
     @staticmethod
     def build(
@@ -123,29 +117,11 @@ class LabelIndex:
         )
 
     def save(self, folder: Path) -> None:
-        """Write an artefact (skillsim.artifacts) atomically: whole or not at all; an existing one is kept."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        for left in folder.parent.glob(".index-*"):  # by a process that was killed
-            with suppress(FileNotFoundError):  # another process may be at it too
-                if left.stat().st_mtime < time.time() - _DRAFT_S:
-                    shutil.rmtree(left, ignore_errors=True)
-        draft = Path(mkdtemp(prefix=".index-", dir=folder.parent))
-        try:
-            draft.chmod(0o755)
-            np.save(draft / "matrix.npy", self.matrix)
-            for name in ("concepts", "labels", "titles"):
-                pq.write_table(getattr(self, name), draft / f"{name}.parquet")
-            self.ngrams.save(draft)
-            seal(draft)
-            if folder.is_dir() and not (folder / MANIFEST).is_file():
-                shutil.rmtree(folder)  # a copy that was cut short
-            if not folder.is_dir():
-                os.rename(draft, folder)
-        except OSError:
-            if not (folder / MANIFEST).is_file():  # else another process was quicker, with the same content
-                raise
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        """Its files, into an empty folder (skillsim.artifacts.write)."""
+        np.save(folder / "matrix.npy", self.matrix)
+        for name in ("concepts", "labels", "titles"):
+            pq.write_table(getattr(self, name), folder / f"{name}.parquet")
+        self.ngrams.save(folder)
 
     @staticmethod
     def load(folder: Path) -> "LabelIndex":
@@ -164,6 +140,27 @@ class LabelIndex:
         ):
             found.setdefault(key, []).append((concept, row))
         return found
+
+    @cached_property
+    def concept_row(self) -> dict[str, int]:
+        """concept_uri -> row of `concepts`."""
+        return {uri: row for row, uri in enumerate(self.concept_uris.to_pylist())}
+
+    @cached_property
+    def preferred_length(self) -> Floats:
+        """(concepts,) characters of each preferred label."""
+        return pc.utf8_length(self.concepts["preferred_label"]).to_numpy().astype(np.float32)
+
+    def cosines(self, query: Floats, concepts: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Of row i of `query` to the nearest label and to the preferred label of concept i: (pairs,) twice."""
+        if not len(concepts):
+            return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
+        lengths = self._ends[concepts] - self._starts[concepts]
+        firsts = np.cumsum(lengths) - lengths
+        labels = np.arange(lengths.sum()) + np.repeat(self._starts[concepts] - firsts, lengths)
+        by_label = np.einsum("ij,ij->i", self.matrix[labels], np.repeat(query, lengths, axis=0))
+        preferred = np.where(self._has_preferred[concepts], by_label[firsts], np.float32(0))
+        return np.maximum.reduceat(by_label, firsts), preferred
 
     @cached_property
     def _titles(self) -> dict[str, str]:
@@ -195,7 +192,7 @@ class LabelIndex:
         for row, hits in enumerate(exact):
             for concept, _ in hits:
                 fused[row, concept] += 10.0
-        top = _top_columns(fused, top_k)
+        top = top_columns(fused, top_k)
 
         flat = top.ravel()
         signals = (cosine[rows, top], preferred[rows, top], ngram[rows, top])
@@ -270,12 +267,12 @@ class LabelIndex:
             ngram,
             pa.array(exact[0], pa.string()),
             pa.array(exact[1]),
-            pa.array(self._occupations[concepts], pa.int32()),
+            pa.array(self.occupations[concepts], pa.int32()),
         ]
         return pa.StructArray.from_arrays(columns, fields=list(CANDIDATE))
 
 
-def _top_columns(scores: Floats, k: int) -> npt.NDArray[np.int64]:
+def top_columns(scores: Floats, k: int) -> npt.NDArray[np.int64]:
     """The k best columns of each row, best first; ties in column order, also where they straddle the k-th place."""
     import torch
 

@@ -18,7 +18,7 @@ from skillsim.overrides import Override
 SHOWN = 3
 _OF_CANDIDATE = ("label", "uri", "score")
 COLUMNS = (
-    *("text", "source", "mentions", "records", "status", "reason", "confidence"),
+    *("text", "source", "mentions", "records", "status", "explanation", "confidence"),
     *(f"{what}_{place}" for place in range(1, SHOWN + 1) for what in _OF_CANDIDATE),
     *("decision", "concept", "why"),
 )
@@ -35,8 +35,8 @@ def uncertainty(confidence: pd.Series) -> pd.Series:
 def review_sheet(texts: pd.DataFrame, rows: int) -> pd.DataFrame:
     """The `rows` texts with the most mentions times uncertainty, as COLUMNS; ties by text.
 
-    `texts`: text, mentions, records, status, reason, confidence (probability, or score while uncalibrated), top (list
-    of concept_uri, concept_label, score).
+    `texts`: text, mentions, records, status, explanation, confidence (probability, or score while uncalibrated), top
+    (list of concept_uri, concept_label, score).
     """
     value = texts["mentions"] * uncertainty(texts["confidence"])
     chosen = texts.assign(value=value).sort_values(["value", "text"], ascending=[False, True]).head(rows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 OLDEST_SCHEMA_VERSION = 1  # that a run still migrates
 
 _STR, _INT, _F64, _F32, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.float32(), pa.bool_()
@@ -181,7 +181,7 @@ LINKS = Table(
         ("retrieval_id", _STR),  # of the candidates decided on
         ("status", _STR),  # "matched", "ambiguous", "nil", "not_skill"
         ("reason", _STR),
-        ("kind", _STR),  # "skill", "title", "junk", "multi"; null while no model tells them apart
+        ("kind", _STR),  # "skill", "title", "junk", "multi"; null where nothing tells them apart
         ("kind_probability", _F64),
         ("concept_uri", _STR),  # set when matched
         ("concept_label", _STR),
@@ -193,15 +193,34 @@ LINKS = Table(
         ("calibrated", _BOOL),
         ("margin", _F64),  # score minus the runner-up's
         ("method", _STR),  # "override", "lexicon", "exact", "hybrid", "cluster"
-        ("group_uri", _STR),
+        ("group_uri", _STR),  # the concept's; of an ambiguous text a group that is likely enough, though no concept is
         ("group_label", _STR),
+        ("group_probability", _F64),  # that the right concept is in the group; null unless calibrated
         ("top", pa.list_(ALTERNATIVE)),  # best three
         ("decider_id", _STR),
         ("lexicon_id", _STR),
+        ("overrides_id", _STR),
         ("run_id", _STR),
     ),
     key=("taxonomy_id", "model_id", "text_key"),
     partition_by=("model_id", "taxonomy_id"),
+)
+
+OVERRIDES = Table(
+    "overrides",
+    _schema(
+        ("override_id", _STR),
+        ("raw", _STR),  # the text's key is derived from it when it is read
+        ("source", _STR),  # a feed's name; null for all feeds
+        ("verdict", _STR),  # "concept", "nil", "not_skill"
+        ("concept_uri", _STR),
+        ("decided_by", _STR),
+        ("decided_at", _TIME),
+        ("why", _STR),
+        ("revoked_by", _STR),
+        ("revoked_at", _TIME),
+    ),
+    key=("override_id",),
 )
 
 NORMALISED_SKILLS = Table(
@@ -248,6 +267,7 @@ RUNS = Table(
         ("retrieval_id", _STR),
         ("decider_id", _STR),
         ("lexicon_id", _STR),
+        ("overrides_id", _STR),
         (
             "stages",
             pa.list_(
@@ -303,6 +323,7 @@ TABLES = {
         EMBEDDINGS,
         CANDIDATES,
         LINKS,
+        OVERRIDES,
         NORMALISED_SKILLS,
         RUNS,
         FORGOTTEN,

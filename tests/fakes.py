@@ -1,12 +1,19 @@
 """Stand-ins for the encoder where what the model knows does not matter, and faults for the real one."""
 
 import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+from safetensors.numpy import save_file
 
+from skillsim.decider import FittedFor
 from skillsim.encoder import Encoded, Encoder, TorchEncoder
+from skillsim.lexicon import KINDS
+from skillsim.signals import CONTEXT, SIGNALS
 
 Batch = list[list[int]]  # token ids of the texts run together
 
@@ -85,3 +92,35 @@ def raising(error: Exception, when: Callable[[Batch], bool]) -> Callable[[Batch]
             raise error
 
     return fault
+
+
+MEMBERS, HIDDEN = 2, 4
+
+
+def network(seed: int = 0) -> dict[str, np.ndarray]:
+    """A decision that was never fitted: parameters of skillsim.decider.logits."""
+    random = np.random.default_rng(seed)
+    signals, about = len(SIGNALS), len(CONTEXT)
+    shapes = {
+        "signal_mean": (signals,),
+        "context_mean": (about,),
+        "pair_in": (MEMBERS, signals, HIDDEN),
+        "about_in": (MEMBERS, about, HIDDEN),
+        "pair_bias": (MEMBERS, HIDDEN),
+        "pair_hidden": (MEMBERS, HIDDEN, 3),
+        "pair_hidden_bias": (MEMBERS, 3),
+        "pair_out": (MEMBERS, 3),
+        "text_in": (MEMBERS, about, HIDDEN),
+        "text_bias": (MEMBERS, HIDDEN),
+        "text_out": (MEMBERS, HIDDEN, 1 + len(KINDS)),
+        "text_out_bias": (MEMBERS, 1 + len(KINDS)),
+    }
+    found = {name: (0.3 * random.normal(size=shape)).astype(np.float32) for name, shape in shapes.items()}
+    scales = {"signal_scale": np.ones(signals, np.float32), "context_scale": np.full(about, 2, np.float32)}
+    return found | scales
+
+
+def fitted_file(path: Path, fitted_for: FittedFor, thresholds: tuple[float, float] = (0.6, 0.1)) -> Path:
+    metadata = {"fitted_for": json.dumps(asdict(fitted_for)), "thresholds": json.dumps(thresholds)}
+    save_file(network(), path, metadata=metadata)
+    return path

@@ -24,8 +24,8 @@ Output = Annotated[str | None, typer.Option(help="a folder, a URI or catalog.sch
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable")]
 
 
-def run_job(main: Callable[..., None]) -> None:
-    """Run `main` with the options of the command line.
+def run_job(main: Callable[..., None] | typer.Typer) -> None:
+    """Run `main`, or an app of several commands, with the options of the command line.
 
     Exit codes: 0 done; 1 an unforeseen error, with its traceback; 2 an error that the user can mend, on one line;
     3 rows went missing, which is a bug.
@@ -33,7 +33,7 @@ def run_job(main: Callable[..., None]) -> None:
     start_logging()
     try:
         with explained():
-            typer.run(main)
+            main() if isinstance(main, typer.Typer) else typer.run(main)
     except SystemExit as end:
         if end.code:  # Databricks takes any exit for a failure, of 0 too
             raise

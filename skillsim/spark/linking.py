@@ -12,27 +12,29 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from skillsim.config import Config
+from skillsim.decider import Decider
 from skillsim.lexicon import Lexicon
-from skillsim.linking import ConceptNames, PlainDecider, decide
+from skillsim.linking import SCHEMA, ConceptNames, decide
 from skillsim.normaliser import RESULT, Normaliser
-from skillsim.schemas import LINKS, NORMALISED_SKILLS
+from skillsim.schemas import NORMALISED_SKILLS
 from skillsim.spark import worker
+from skillsim.spark.overrides import OF_AN_OVERRIDE
 
 # Raised whenever `normalise` would give other rows for the same mentions and links.
-NORMALISE_VERSION = 1
-_ARROW = pa.schema([f for f in LINKS.schema if f.name not in ("taxonomy_id", "model_id", "retrieval_id", "run_id")])
+NORMALISE_VERSION = 2
 
 
 def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) -> DataFrame:
-    """(text_key, candidates, occupation_uri, failure) of every text that retrieval is done with."""
-    failed = embeddings.where(F.col("status") == "failed").select("text_key", F.col("reason").alias("failure"))
+    """(text_key, text, candidates, occupation_uri, vector, failure) of every text that retrieval is done with."""
+    reason = F.when(F.col("status") == "failed", F.col("reason"))
+    embedded = embeddings.select("text_key", "vector", reason.alias("failure"))
     found = candidates.select("text_key", "candidates", "occupation_uri", F.lit(True).alias("retrieved"))
     return (
-        texts.select("text_key")
+        texts.select("text_key", "text")
         .join(found, on="text_key", how="left")
-        .join(failed, on="text_key", how="left")
+        .join(embedded, on="text_key", how="left")
         .where(F.col("retrieved").isNotNull() | F.col("failure").isNotNull())
-        .select("text_key", "candidates", "occupation_uri", "failure")
+        .select("text_key", "text", "candidates", "occupation_uri", "vector", "failure")
     )
 
 
@@ -48,28 +50,45 @@ def undecided(decidable_texts: DataFrame, links: DataFrame, ids: Mapping[str, st
     )
 
 
-def decide_links(decidable_texts: DataFrame, lexicon: Lexicon, decider: PlainDecider, index_folder: str) -> DataFrame:
-    """LINKS' columns but those of the run: taxonomy_id, model_id, retrieval_id, run_id."""
+def decide_links(
+    decidable_texts: DataFrame,
+    overrides: DataFrame,
+    lexicon: Lexicon,
+    decider: Decider,
+    index_address: str,
+    memory_address: str | None,
+) -> DataFrame:
+    """LINKS' columns but those of the run. `overrides`: those for all feeds, as `overrides_by_text` gives them."""
     lexicon_id = lexicon.lexicon_id
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        names = ConceptNames.from_table(worker.label_index(index_folder).concepts)
+        index = worker.label_index(index_address)
+        memory = worker.memory(memory_address, index_address) if memory_address else None
+        names = ConceptNames.from_table(index.concepts)
         for batch in batches:
-            yield from decide(pa.Table.from_batches([batch]), decider, names, lexicon_id).to_batches()
+            yield from decide(pa.Table.from_batches([batch]), decider, names, lexicon_id, index, memory).to_batches()
 
     entries = decidable_texts.sparkSession.createDataFrame(lexicon.table())
-    with_entries = decidable_texts.join(F.broadcast(entries), on="text_key", how="left")
-    return with_entries.mapInArrow(run, from_arrow_schema(_ARROW))
+    told = decidable_texts.join(F.broadcast(entries), on="text_key", how="left")
+    told = told.join(F.broadcast(overrides), on="text_key", how="left")
+    return told.mapInArrow(run, from_arrow_schema(SCHEMA))
 
 
-def normalise(mentions: DataFrame, links: DataFrame, run_id: str) -> DataFrame:
-    """NORMALISED_SKILLS: every mention, with the link of its text under one taxonomy and model."""
+def normalise(mentions: DataFrame, links: DataFrame, overrides: DataFrame, run_id: str) -> DataFrame:
+    """NORMALISED_SKILLS: every mention, with the link of its text under one taxonomy and model.
+
+    `overrides`: those for single feeds, as `overrides_by_source` gives them; they stand above the link.
+    """
     mention_side = mentions.withColumnsRenamed({"status": "mention_status", "reason": "mention_reason"}).drop("run_id")
-    joined = mention_side.join(links.drop("run_id"), on="text_key", how="left")
+    joined = mention_side.join(links.drop("run_id"), on="text_key", how="left").join(
+        F.broadcast(overrides), on=["source", "text_key"], how="left"
+    )
     rejected = F.col("mention_status") == "rejected"
-    computed = {
-        "status": F.when(rejected, F.lit("rejected")).otherwise(F.col("status")),
-        "reason": F.when(rejected, F.col("mention_reason")).otherwise(F.col("reason")),
+    decided = F.col("curated").isNotNull()
+    computed = {name: F.when(decided, F.col("curated")[name]).otherwise(F.col(name)) for name in OF_AN_OVERRIDE}
+    computed |= {
+        "status": F.when(rejected, F.lit("rejected")).otherwise(computed["status"]),
+        "reason": F.when(rejected, F.col("mention_reason")).otherwise(computed["reason"]),
         "cluster_id": F.lit(None).cast("string"),
         "run_id": F.lit(run_id),
     }

@@ -10,7 +10,7 @@ import re
 
 from pyspark.sql import functions as F
 
-from skillsim.schemas import LINKS, MENTIONS, NORMALISED_SKILLS, SCHEMA_VERSION, TEXTS, Table
+from skillsim.schemas import LINKS, MENTIONS, NORMALISED_SKILLS, RUNS, SCHEMA_VERSION, TEXTS, Table
 from skillsim.spark.sql import properties, property_list, spark_schema, statistics
 from skillsim.spark.tables import Tables
 
@@ -28,6 +28,8 @@ def migrate(tables: Tables) -> None:
             continue
         if version < 2:
             _to_2(tables, table)
+        if version < 3:
+            _to_3(tables, table)
         tables.alter(table, f"SET TBLPROPERTIES ({property_list(properties(table))})")
         log.info("%s: migrated from schema version %d to %d", table.name, version, SCHEMA_VERSION)
 
@@ -56,6 +58,14 @@ def _to_2(tables: Tables, table: Table) -> None:
             "(30 days unless set). What is forgotten until then stays in it for so long.",
             table.name,
         )
+
+
+def _to_3(tables: Tables, table: Table) -> None:
+    """Columns for curators' decisions and for groups; links without them are decided again by the next run."""
+    if table is LINKS:
+        _add_column(tables, LINKS, "group_probability", after="group_label")
+    if table in (LINKS, RUNS):
+        _add_column(tables, table, "overrides_id", after="lexicon_id")
 
 
 def _add_column(tables: Tables, table: Table, name: str, after: str) -> None:

@@ -5,8 +5,9 @@ Each stage does only what is not done yet: first run, rerun, recovery and daily 
 
 import logging
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.artifacts import is_artifact
-from skillsim.errors import BalanceError, ConfigError, PlatformError, TablesError
+from skillsim.errors import ConfigError, PlatformError, TablesError
 from skillsim.lexicon import Lexicon
+from skillsim.linking import OF_THE_RUN, ConceptNames
+from skillsim.memory import memory_name
+from skillsim.overrides import overrides_id
 from skillsim.report import write_report
 from skillsim.retrieval import index_id
 from skillsim.schemas import (
@@ -31,17 +35,20 @@ from skillsim.schemas import (
     TEXTS,
     Table,
 )
+from skillsim.spark.balance import balance
 from skillsim.spark.embeddings import embed, missing_embeddings, retryable
 from skillsim.spark.lease import writer_lease
 from skillsim.spark.linking import NORMALISE_VERSION, decidable, decide_links, normalise, undecided
+from skillsim.spark.memory import build_memory, lexicon_texts
 from skillsim.spark.mentions import store_mentions, warn_of_old_rules
 from skillsim.spark.migrations import migrate
+from skillsim.spark.overrides import in_force, overrides_by_source, overrides_by_text, read_overrides
 from skillsim.spark.paths import is_uri
 from skillsim.spark.plan import Plan
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
 from skillsim.spark.report import collect_report
-from skillsim.spark.retrieval import build_label_index, index_address, missing_candidates, retrieve
+from skillsim.spark.retrieval import artifact_address, build_label_index, missing_candidates, retrieve
 from skillsim.spark.runs import Summary, finished_like_this, record_run, table_versions
 from skillsim.spark.slices import run_in_slices
 from skillsim.spark.tables import Tables
@@ -62,7 +69,8 @@ class Pipeline:
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         self._records = read_records(spark, plan.config.input)
         self._tables = Tables(spark, plan.config.output.root)
-        self._index = self._index_address()
+        self._index = self._address(index_id(plan.ids.taxonomy_id, plan.ids.model_id))
+        self._memory = self._address(memory_name(plan.ids.taxonomy_id, plan.ids.model_id, plan.ids.lexicon_id))
         is_artifact(self._index)  # raises where it cannot be reached
         self._progress = Progress()
         self._one_model = {"model_id": plan.ids.model_id}
@@ -81,6 +89,8 @@ class Pipeline:
         earlier: dict[str, Any] | None = None
         try:
             migrate(self._tables)
+            self._overrides = read_overrides(self._tables)
+            self._ids = replace(self._ids, overrides_id=overrides_id(self._overrides))
             new_records = self._split_records()
             if not new_records and self._report_stands() and not retryable(self._embeddings(), self._texts()):
                 versions = table_versions(self._tables)
@@ -189,51 +199,53 @@ class Pipeline:
         """All texts again, in one commit, when any of them is undecided."""
         with self._progress.stage("links") as stage:
             texts = decidable(self._tables.read(TEXTS), self._embeddings(), self._candidates())
-            ids = {name: getattr(self._ids, name) for name in ("retrieval_id", "decider_id", "lexicon_id")}
+            decisive = ("retrieval_id", "decider_id", "lexicon_id", "overrides_id")
+            ids = {name: getattr(self._ids, name) for name in decisive}
             stage.rows_in = undecided(texts, self._links(), ids).count()
             if not stage.rows_in:
                 return
-            links = decide_links(texts, self._known_lexicon(), self._decider, self._index)
-            constants = {**self._one_link, "retrieval_id": self._ids.retrieval_id, "run_id": self._run_id}
-            links = links.withColumns({name: F.lit(value) for name, value in constants.items()})
+            lexicon = self._known_lexicon()
+            memory = self._memory if self._decider.calibrated else None
+            if memory:
+                build_memory(self._spark, memory, lexicon, self._embeddings())
+            overrides = overrides_by_text(self._spark, in_force(self._overrides, self._names.of))
+            links = decide_links(texts, overrides, lexicon, self._decider, self._index, memory)
+            constants = {**self._one_link, **ids, "run_id": self._run_id}
+            links = links.withColumns({name: F.lit(constants[name]) for name in OF_THE_RUN})
             self._tables.replace(LINKS, links, self._one_link)
             stage.rows_out = self._links().count()
 
     def _known_lexicon(self) -> Lexicon:
         """As far as the taxonomy has its concepts; what it lacks is counted and logged."""
-        concepts = self._taxonomy(CONCEPTS).select("concept_uri").toArrow()["concept_uri"].to_pylist()
-        known, missing = self._lexicon.within(concepts)
+        known, missing = self._lexicon.within(self._names.of)
         log.info("lexicon: %d of its %d entries hold for this taxonomy", len(known.entries), len(self._lexicon.entries))
         if missing:
             shown = ", ".join(f"{entry.string!r} ({uri})" for entry, uri in missing[:3])
             log.info("lexicon: %d of its links are to concepts this taxonomy lacks, as %s", len(missing), shown)
         return known
 
+    @cached_property
+    def _names(self) -> ConceptNames:
+        return ConceptNames.from_table(self._taxonomy(CONCEPTS).toArrow())
+
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
             states = {table.name: self._tables.state(table) for table in (MENTIONS, LINKS)}
-            built_from = {**states, **self._one_link, "rules": str(NORMALISE_VERSION)}
+            of_run = {"overrides": self._ids.overrides_id, "rules": str(NORMALISE_VERSION)}
+            built_from = {**states, **self._one_link, **of_run}
             if self._tables.built_from(NORMALISED_SKILLS) == built_from:
                 return
             mentions = self._tables.read(MENTIONS)
             stage.rows_in = mentions.count()
-            self._tables.sync(NORMALISED_SKILLS, normalise(mentions, self._links(), self._run_id), built_from)
+            overrides = overrides_by_source(self._spark, in_force(self._overrides, self._names.of), self._names)
+            skills = normalise(mentions, self._links(), overrides, self._run_id)
+            self._tables.sync(NORMALISED_SKILLS, skills, built_from)
             stage.rows_out = self._tables.read(NORMALISED_SKILLS).count()
 
     def _balance(self) -> dict[str, int]:
-        """Mentions by status; raises BalanceError where a mention or a text went missing between two stages."""
         with self._progress.stage("balance") as stage:
-            rows = self._tables.read(NORMALISED_SKILLS).groupBy("status").count().collect()
-            statuses = {row["status"] or "undecided": row["count"] for row in rows}
-            stage.rows_in = self._tables.read(MENTIONS).count()
-            stage.rows_out = sum(statuses.values())
-            texts, links = self._tables.read(TEXTS).count(), self._links().count()
-        if stage.rows_in != stage.rows_out:
-            raise BalanceError(f"mentions holds {stage.rows_in} rows, normalised_skills {stage.rows_out}.")
-        if texts != links:
-            raise BalanceError(f"texts holds {texts} rows, links {links} for this taxonomy and model.")
-        if "undecided" in statuses:
-            raise BalanceError(f"normalised_skills: {statuses['undecided']} mentions have no status.")
+            statuses = balance(self._tables, self._links())
+            stage.rows_in = stage.rows_out = sum(statuses.values())
         return statuses
 
     def _write_report(self) -> None:
@@ -246,7 +258,7 @@ class Pipeline:
                 "run": self._run_id,
                 "taxonomy": f"{self._bundle.version} ({self._bundle.language})",
                 "model": self._ids.model_id,
-                "decision": f"{self._ids.decider_id}, threshold {self._config.linking.threshold}",
+                "decision": f"{self._ids.decider_id}, threshold {self._decider.threshold:g}",
             }
             data = collect_report(
                 self._tables.read(NORMALISED_SKILLS),
@@ -283,23 +295,24 @@ class Pipeline:
             error,
         )
 
-    def _index_address(self) -> str:
+    def _address(self, artifact: str) -> str:
         base = self._config.output.artifacts_path
         if not base and not self._tables.is_local and not is_uri(self._tables.root):
             raise ConfigError(
                 f"--output {self._tables.root} is in a catalog: set output.artifacts_path to a folder or URI that "
                 "driver and executors share (a volume, a mount, an object store), for the label index."
             )
-        name = index_id(self._ids.taxonomy_id, self._ids.model_id)
-        return index_address(self._spark, base or f"{self._tables.root}/artifacts", name)
+        return artifact_address(self._spark, base or f"{self._tables.root}/artifacts", artifact)
 
     def _taxonomy(self, table: Table) -> DataFrame:
         return taxonomy_rows(self._tables, table, self._ids.taxonomy_id)
 
     def _texts(self) -> DataFrame:
-        """Those of mentions and of labels alike: a skill that is a label is embedded once."""
-        labels = self._taxonomy(LABELS).select("text_key", "text")
-        return self._tables.read(TEXTS).unionByName(labels).dropDuplicates(["text_key"])
+        """Those of mentions, labels and, where it votes, the lexicon: what is in several of them is embedded once."""
+        texts = self._tables.read(TEXTS).unionByName(self._taxonomy(LABELS).select("text_key", "text"))
+        if self._decider.calibrated:
+            texts = texts.unionByName(lexicon_texts(self._spark, self._lexicon))
+        return texts.dropDuplicates(["text_key"])
 
     def _embeddings(self) -> DataFrame:
         return self._tables.read(EMBEDDINGS).where(F.col("model_id") == self._ids.model_id)

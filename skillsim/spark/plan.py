@@ -1,15 +1,18 @@
 """What a run is made of, resolved and checked before Spark starts."""
 
+import logging
 from dataclasses import dataclass
 
 from skillsim.config import Config
+from skillsim.decider import Decider, choose_decider
 from skillsim.errors import ConfigError
 from skillsim.esco import Bundle, find_bundle
 from skillsim.lexicon import Lexicon, configured_lexicon
-from skillsim.linking import PlainDecider
 from skillsim.model_files import resolve_model
 from skillsim.retrieval import retrieval_id
 from skillsim.spark.runs import RunIds
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Plan:
 
     config: Config
     bundle: Bundle
-    decider: PlainDecider
+    decider: Decider
     lexicon: Lexicon
     ids: RunIds
 
@@ -30,7 +33,9 @@ def plan_run(config: Config) -> Plan:
     encoder, linking = config.encoder, config.linking
     model = resolve_model(encoder.model, encoder.precision, encoder.prompt, encoder.max_length)
     bundle = find_bundle(config.taxonomy.path, config.taxonomy.language, config.taxonomy.version)
-    decider = PlainDecider(linking.threshold, linking.nil_threshold)
+    decider, reasons = choose_decider(config, bundle, model.model_id)
+    for reason in reasons:
+        log.warning("%s", reason)
     lexicon = configured_lexicon(linking.lexicon, linking.builtin_lexicon, bundle.language)
     ids = RunIds(
         config.input.source,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from skillsim.artifacts import is_artifact, publish
+from skillsim.artifacts import is_artifact, make
 from skillsim.encoder import unpack_vectors
 from skillsim.retrieval import LabelIndex
 from skillsim.schemas import CANDIDATES
@@ -22,8 +21,8 @@ _COLUMNS = ("text_key", "occupation_uri", "candidates")
 _ARROW = pa.schema([CANDIDATES.schema.field(name) for name in _COLUMNS])
 
 
-def index_address(spark: SparkSession, base: str, name: str) -> str:
-    """Of the index under a folder or URI: a URI, from which hosts copy it, unless all runs on this machine's folder."""
+def artifact_address(spark: SparkSession, base: str, name: str) -> str:
+    """Of an artefact under a folder or URI: a URI, to copy it from, unless all runs on this machine's folder."""
     if is_uri(base):
         return f"{base.rstrip('/')}/{name}"
     path = Path(base).expanduser().resolve() / name
@@ -51,12 +50,7 @@ def build_label_index(
     index = LabelIndex.build(
         concepts.toArrow(), table.drop_columns(["vector"]), relations.toArrow(), occupations.toArrow(), matrix
     )
-    if not is_uri(address):
-        index.save(Path(address))
-        return
-    with TemporaryDirectory(prefix="skillsim-") as scratch:
-        index.save(Path(scratch, "index"))
-        publish(Path(scratch, "index"), address)
+    make(address, index.save)
 
 
 def missing_candidates(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) -> DataFrame:

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.config import Config, ReportConfig
+from skillsim.overrides import NO_OVERRIDES
 from skillsim.schemas import CANDIDATES, EMBEDDINGS, LINKS, MENTIONS, NORMALISED_SKILLS, RUNS, TEXTS
 from skillsim.spark.progress import Stage
 from skillsim.spark.sql import spark_schema
@@ -34,6 +35,7 @@ class RunIds:
     retrieval_id: str
     decider_id: str
     lexicon_id: str
+    overrides_id: str = NO_OVERRIDES  # known once the tables are open
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an executor's Python process keeps between batches: one encoder a model, one label index an address."""
+"""What an executor's Python process keeps between batches: one encoder a model, one artefact an address."""
 
 import os
 from functools import lru_cache
@@ -7,6 +7,7 @@ from skillsim.artifacts import localise
 from skillsim.config import EncoderConfig
 from skillsim.encoder import TorchEncoder, load_encoder
 from skillsim.errors import ModelError
+from skillsim.memory import Memory
 from skillsim.model_files import resolve_model
 from skillsim.retrieval import LabelIndex
 
@@ -33,6 +34,12 @@ def label_index(address: str) -> LabelIndex:
     """Opened where it lies, or from this host's copy of a URI. Raises ArtifactError."""
     use_task_threads()
     return LabelIndex.load(localise(address))
+
+
+@lru_cache(maxsize=2)
+def memory(address: str, index_address: str) -> Memory:
+    """As `label_index`, bound to that index's concepts."""
+    return Memory.load(localise(address), label_index(index_address).concept_row)
 
 
 def use_task_threads() -> None:

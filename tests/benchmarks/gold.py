@@ -10,8 +10,7 @@ precision takes the best cut of each draw, so its interval reaches higher than l
 
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +21,10 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from sklearn.feature_extraction.text import TfidfVectorizer
-
 from skillsim.config import load_config
 from skillsim.esco import find_bundle
+from skillsim.judged import Answers, answers_of, confidence_column, outcomes, read_judged_strings
 from skillsim.metrics import (
-    ABSTAINED,
-    Outcomes,
     Score,
     bootstrap_weights,
     linking_scores,
@@ -36,127 +32,34 @@ from skillsim.metrics import (
 )
 from skillsim.normaliser import Normaliser
 from skillsim.retrieval import retrieval_id
-from skillsim.text import parse_mention, text_key
+from skillsim.text import parse_mention
 from tests.benchmarks import RESULTS, SHARED, machine, require, save, show
+from tests.benchmarks.linking_baselines import dense_baseline, ngram_baseline, peer
+from training.splits import near_duplicates
 
 DEV = "skill2vec_gold_dev.csv"
 OURS = "skillsim"
-# Four decimals are the project's "same score"; noise below that must not order the baselines' exact hits.
-DECIMALS = 4
-_BLOCK = 256
+PEER = "esco-skill-extractor"  # where it is installed: pip install esco-skill-extractor==0.1.18
+# Candidates that are scored, of however many a system gives.
+TOP_K = 12
 
 
-@dataclass(frozen=True)
-class Answers:
-    """A system's answer to n strings. `matched` is None for a system without a threshold of its own."""
-
-    top: list[str | None]
-    candidates: list[list[str]]
-    confidence: npt.NDArray[np.float64]
-    matched: npt.NDArray[np.bool_] | None
-
-
-def read_gold(path: Path, strata: list[str]) -> pd.DataFrame:
-    """The judged strings but the disputed ones; `exact` and `accepted` are sets of URIs."""
-    gold = pd.read_csv(path, keep_default_na=False, dtype=str)
-    if unknown := set(strata) - set(gold["stratum"]):
-        raise typer.BadParameter(f"no stratum {', '.join(sorted(unknown))} in {path.name}", param_hint="--stratum")
-    gold = gold[(gold["status"] != "disputed") & (gold["stratum"].isin(strata) | (not strata))].reset_index(drop=True)
-    gold["exact"] = gold["exact_uris"].map(lambda uris: frozenset(uris.split()))
-    both = gold["exact_uris"] + " " + gold["broad_uris"]
-    gold["accepted"] = both.map(lambda uris: frozenset(uris.split()))
-    return gold
-
-
-def ours(links: pd.DataFrame) -> Answers:
-    """From `Normaliser.link`: the concept it gives, else the best it found whatever the status."""
-    top = []
-    for concept, ranked in zip(links["concept_uri"], links["top"], strict=True):
-        found = ranked is not None and len(ranked) > 0
-        top.append(concept or (ranked[0]["concept_uri"] if found else None))
-    candidates = [[c["concept_uri"] for c in found] if found is not None else [] for found in links["candidates"]]
-    confidence = links[confidence_column(links)].astype(float).round(DECIMALS).fillna(ABSTAINED).to_numpy(copy=True)
-    confidence[links["status"].isin(["not_skill", "rejected"])] = ABSTAINED
-    return Answers(top, candidates, confidence, (links["status"] == "matched").to_numpy())
-
-
-def confidence_column(links: pd.DataFrame) -> str:
-    """The probability when every scored link has one, else the score; never a ranking of both."""
-    return "probability" if links.loc[links["score"].notna(), "probability"].notna().all() else "score"
-
-
-def ngram_baseline(normaliser: Normaliser, texts: list[str], top_k: int) -> Answers:
-    """Cosine of TF-IDF over 2- to 4-grams of characters to preferred and alternative labels.
-
-    Inside word boundaries and with sublinear counts: within 0.3 points of the best of ten variants (train).
-    """
-    labels = normaliser.index.labels.to_pandas()
-    labels = labels[labels["kind"] != "hidden"]
-    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, dtype=np.float32)
-    matrix = vectorizer.fit_transform(labels["text"]).T.tocsr()
-    queries = vectorizer.transform(texts)
-    blocks = ((queries[i : i + _BLOCK] @ matrix).toarray() for i in range(0, len(texts), _BLOCK))
-    return nearest(normaliser, blocks, labels["concept"].to_numpy(), top_k)
-
-
-def dense_baseline(normaliser: Normaliser, texts: list[str], top_k: int) -> Answers:
-    """Cosine of the system's own encoder to every label."""
-    matrix = normaliser.index.matrix
-    vectors = normaliser.encoder.encode(texts).vectors.astype(np.float32)
-    lengths = np.linalg.norm(matrix, axis=1)  # float16 storage leaves them 1e-4 off 1
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    blocks = (vectors[i : i + _BLOCK] @ matrix.T / lengths for i in range(0, len(texts), _BLOCK))
-    return nearest(normaliser, blocks, normaliser.index.labels["concept"].to_numpy(), top_k)
-
-
-def nearest(
-    normaliser: Normaliser,
-    blocks: Iterable[npt.NDArray[np.float32]],
-    concept_of_label: npt.NDArray[np.int32],
-    top_k: int,
-) -> Answers:
-    """The concepts of the nearest labels, from (texts, labels) blocks; ties in URI order, as concepts are."""
-    starts = np.flatnonzero(np.diff(concept_of_label, prepend=-1))
-    uris = np.array(normaliser.index.concepts["concept_uri"].to_pylist(), dtype=object)[concept_of_label[starts]]
-    candidates: list[list[str]] = []
-    confidence: list[float] = []
-    for block in blocks:
-        best = np.maximum.reduceat(block, starts, axis=1).round(DECIMALS)
-        ranked = np.argsort(-best, axis=1, kind="stable")[:, :top_k]
-        candidates += uris[ranked].tolist()
-        confidence += best[np.arange(len(best)), ranked[:, 0]].astype(float).round(DECIMALS).tolist()
-    return Answers([found[0] for found in candidates], candidates, np.array(confidence), None)
-
-
-def outcomes(gold: pd.DataFrame, answers: Answers) -> Outcomes:
-    """Answers held against the judgements."""
-    accepted, exact = gold["accepted"], gold["exact"]
-    linked = (gold["status"] == "linked").to_numpy()
-    matched = answers.matched if answers.matched is not None else np.ones(len(gold), dtype=bool)
-    return Outcomes(
-        linked=linked,
-        has_exact=linked & np.array([bool(uris) for uris in exact], dtype=bool),
-        top_accepted=np.array([top in uris for top, uris in zip(answers.top, accepted, strict=True)], dtype=bool),
-        top_exact=np.array([top in uris for top, uris in zip(answers.top, exact, strict=True)], dtype=bool),
-        candidate_accepted=np.array(
-            [not uris.isdisjoint(found) for found, uris in zip(answers.candidates, accepted, strict=True)],
-            dtype=bool,
-        ),
-        confidence=answers.confidence,
-        matched=matched,
-        title=(gold["kind"] == "title").to_numpy(),
-        junk=(gold["kind"] == "junk").to_numpy(),
-    )
+def parts_of(gold: pd.DataFrame, texts: list[str], normaliser: Normaliser) -> dict[str, npt.NDArray[np.bool_]]:
+    """All strings, each stratum, and those that no entry of the lexicon is a near-duplicate of (training.splits)."""
+    parts = {"all": np.ones(len(gold), dtype=bool)}
+    parts |= {stratum: (gold["stratum"] == stratum).to_numpy() for stratum in sorted(set(gold["stratum"]))}
+    known = [entry.text for entry in normaliser.lexicon.entries.values()]
+    near = near_duplicates([*texts, *known])[: len(texts), len(texts) :]
+    return {**parts, "without a near entry in the lexicon": np.asarray(near.sum(axis=1)).ravel() == 0}
 
 
 def scores_of(
-    gold: pd.DataFrame, systems: dict[str, Answers]
+    gold: pd.DataFrame, parts: dict[str, npt.NDArray[np.bool_]], systems: dict[str, Answers]
 ) -> tuple[dict[str, dict[str, dict[str, Score]]], dict[str, dict[str, Score]]]:
-    """(scores by stratum, system and name; ours minus each baseline in acc@1 by stratum and baseline)."""
+    """(scores by part, system and name; ours minus each baseline in acc@1 by part and baseline)."""
     scores: dict[str, dict[str, dict[str, Score]]] = {}
     gains: dict[str, dict[str, Score]] = {}
-    for stratum in ["all", *sorted(set(gold["stratum"]))]:
-        rows = (gold["stratum"] == stratum).to_numpy() | (stratum == "all")
+    for stratum, rows in parts.items():
         weights = bootstrap_weights(int(rows.sum()))
         found = {name: outcomes(gold, answers).take(rows) for name, answers in systems.items()}
         scores[stratum] = {name: linking_scores(of_system, weights) for name, of_system in found.items()}
@@ -201,7 +104,7 @@ def write_errors(path: Path, gold: pd.DataFrame, links: pd.DataFrame, answers: A
 
 def in_dev(gold: pd.DataFrame, dev: Path) -> pd.Series:
     """Which strings are also strings of the dev gold, once cleaned."""
-    judged = set(read_gold(dev, [])["raw"].map(key)) if dev.exists() else set()
+    judged = set(read_judged_strings(dev, [])["raw"].map(key)) if dev.exists() else set()
     return gold["raw"].map(key).isin(judged)
 
 
@@ -230,23 +133,26 @@ def main(
     dev = shared / "gold" / DEV
     path, bundle_path = file or dev, taxonomy or shared / "esco"
     require(path, bundle_path)
-    gold = read_gold(path, stratum)
+    gold = read_judged_strings(path, stratum)
     if errors:
         refuse_errors_of_dev(path, gold, dev)
     config = load_config(None, settings)
     started = time.perf_counter()
     normaliser = Normaliser.from_esco(bundle_path, config.encoder.model, version, config=config)
-    # As if they had not been judged: no string is scored by its own entry of the lexicon.
-    keys = [text_key(key(raw)) for raw in gold["raw"]]
-    normaliser = replace(normaliser, lexicon=normaliser.lexicon.without(keys))
+    normaliser = normaliser.without(gold["raw"].tolist())
+    linking = time.perf_counter()
     links = normaliser.link(gold["raw"].tolist())
+    speed = len(gold) / (time.perf_counter() - linking)
     texts = [text or raw.casefold() for text, raw in zip(links["text"], gold["raw"], strict=True)]
     systems = {
-        OURS: ours(links),
-        "char TF-IDF (2-4)": ngram_baseline(normaliser, texts, normaliser.top_k),
-        "encoder's cosine": dense_baseline(normaliser, texts, normaliser.top_k),
+        OURS: answers_of(links, TOP_K),
+        "char TF-IDF (2-4)": ngram_baseline(normaliser, texts, TOP_K),
+        "encoder's cosine": dense_baseline(normaliser, texts, TOP_K),
     }
-    scores, gains = scores_of(gold, systems)
+    speeds = {}
+    if (found := peer(texts)) is not None:
+        systems[PEER], speeds[PEER] = found
+    scores, gains = scores_of(gold, parts_of(gold, texts, normaliser), systems)
     facts = {
         "file": path.name,
         "strata": stratum or "all",
@@ -258,6 +164,7 @@ def main(
         "lexicon_id": normaliser.lexicon.lexicon_id,
         "top_k": normaliser.top_k,
         "confidence": confidence_column(links),
+        "strings a second": {OURS: round(speed), **{name: round(one) for name, one in speeds.items()}},
         "seconds": round(time.perf_counter() - started, 1),
         **machine(),
     }

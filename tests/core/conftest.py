@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import skillsim
+from skillsim.artifacts import write
 from skillsim.encoder import TorchEncoder, load_encoder
 from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
 from skillsim.model_files import ModelFiles, resolve_model
@@ -52,7 +53,6 @@ def label_vectors(taxonomy: Taxonomy, remembering: RememberingEncoder) -> np.nda
 @pytest.fixture(scope="session")
 def index(taxonomy: Taxonomy, label_vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> LabelIndex:
     folder = tmp_path_factory.mktemp("index") / "sample"
-    LabelIndex.build(taxonomy.concepts, taxonomy.labels, taxonomy.relations, taxonomy.occupations, label_vectors).save(
-        folder
-    )
+    tables = (taxonomy.concepts, taxonomy.labels, taxonomy.relations, taxonomy.occupations)
+    write(folder, LabelIndex.build(*tables, label_vectors).save)
     return LabelIndex.load(folder)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from skillsim import artifacts
-from skillsim.artifacts import MANIFEST, host_cache, is_artifact, localise, publish, seal
+from skillsim.artifacts import MANIFEST, host_cache, is_artifact, localise, publish, seal, write
 from skillsim.errors import ArtifactError
 from skillsim.retrieval import LabelIndex
 
@@ -185,7 +185,7 @@ def test_an_upload_that_was_cut_short_is_absent(built: Path, tmp_path: Path, cac
 def test_an_index_is_saved_over_a_copy_that_was_cut_short(index: LabelIndex, tmp_path: Path) -> None:
     (tmp_path / "index").mkdir()
     (tmp_path / "index" / "matrix.npy").write_bytes(b"half")
-    index.save(tmp_path / "index")
+    write(tmp_path / "index", index.save)
     assert is_artifact(str(tmp_path / "index"))
     np.testing.assert_array_equal(LabelIndex.load(tmp_path / "index").matrix, index.matrix)
 

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillsim.decider import MANY_OCCUPATIONS, Judgement, PlainDecider, Weights
 from skillsim.lexicon import ENTRY, NO_LEXICON
-from skillsim.linking import MANY_OCCUPATIONS, ConceptNames, PlainDecider, Weights, decide
+from skillsim.linking import NOT_SKILL, OF_THE_RUN, ConceptNames, decide, links_of
+from skillsim.overrides import OVERRIDE
 from skillsim.schemas import CANDIDATE, LINKS
 
 # Of cosine alone, so that a case's cosine is its score.
@@ -31,9 +34,11 @@ def text(
     failure: str | None = None,
     known: bool = True,
     entry: Row | None = None,
+    override: Row | None = None,
 ) -> Row:
     found = list(candidates) if known else None
-    return {"candidates": found, "occupation_uri": title, "failure": failure, "entry": entry}
+    told = {"entry": entry, "override": override}
+    return {"candidates": found, "occupation_uri": title, "failure": failure, **told}
 
 
 def entry(*concepts: str, kind: str = "skill", decides: bool = True) -> Row:
@@ -47,6 +52,7 @@ def table(rows: Sequence[Row]) -> pa.Table:
         "occupation_uri": pa.array([row["occupation_uri"] for row in rows], pa.string()),
         "failure": pa.array([row["failure"] for row in rows], pa.string()),
         "entry": pa.array([row["entry"] for row in rows], ENTRY),
+        "override": pa.array([row["override"] for row in rows], OVERRIDE),
     }
     return pa.table(columns)
 
@@ -114,6 +120,22 @@ CASES = {
     "junk by the lexicon": (
         text(near("a", 0.9), entry=entry(kind="junk")),
         ("not_skill", "no skill, by the lexicon", "lexicon", None),
+    ),
+    "overridden, whatever the lexicon and the labels say": (
+        text(
+            near("a", 0.9, "preferred", 1),
+            entry=entry("c"),
+            override={"verdict": "concept", "concept_uri": "u:d"},
+        ),
+        ("matched", "decided by a curator", "override", "u:d"),
+    ),
+    "overridden without a vector": (
+        text(known=False, failure="text: too odd", override={"verdict": "nil", "concept_uri": None}),
+        ("nil", "decided by a curator", "override", None),
+    ),
+    "no skill, by a curator": (
+        text(near("a", 0.9), override={"verdict": "not_skill", "concept_uri": None}),
+        ("not_skill", "decided by a curator", "override", None),
     ),
     "in the lexicon with several senses": (
         text(near("a", 0.9), entry=entry("c", decides=False)),
@@ -193,13 +215,71 @@ def test_a_lone_candidate_is_as_far_ahead_as_it_scores() -> None:
 @pytest.mark.parametrize("rows", [[], [text(near("a", 0.9)), text()]])
 def test_links_have_the_contract_schema_without_what_the_table_adds(rows: list[Row]) -> None:
     links = decide(table(rows), COSINE, NAMES)
-    names = [name for name in LINKS.schema.names if name not in ("taxonomy_id", "model_id", "retrieval_id", "run_id")]
+    names = [name for name in LINKS.schema.names if name not in OF_THE_RUN]
     assert links.schema == pa.schema([LINKS.schema.field(name) for name in names])
     assert links.num_rows == len(rows)
     assert set(links["decider_id"].to_pylist()) <= {COSINE.decider_id}
     assert set(links["lexicon_id"].to_pylist()) <= {NO_LEXICON}
     assert set(links["calibrated"].to_pylist()) <= {False}
     assert links["probability"].null_count == len(rows)
+
+
+# --- calibrated judgements ----------------------------------------------------------------------------------
+
+
+class Fitted:
+    """Thresholds of a calibrated decider; what it judges is given to links_of."""
+
+    threshold, nil_threshold, calibrated, decider_id = 0.6, 0.1, True, "fitted-test"
+
+    def judge(self, *arguments: object) -> Judgement:
+        raise AssertionError("it has judged already")
+
+
+def judged(probability: dict[str, float], kind: str = "skill", kind_probability: float = 0.9) -> Row:
+    pairs = np.zeros(len(probability), dtype=np.int64)
+    none = np.zeros(len(pairs), dtype=bool)
+    uris = np.array([f"u:{letter}" for letter in probability], dtype=object)
+    confidence = np.array(list(probability.values()))
+    judgement = Judgement(pairs, uris, confidence, none, none, [kind], np.array([kind_probability]), True)
+    return links_of(table([text()]), judgement, Fitted(), SHARED_GROUPS).to_pylist()[0]
+
+
+# a, b and c are of one group, d and e of another, f of none.
+GROUP_OF = {"a": "g", "b": "g", "c": "g", "d": "h", "e": "h", "f": None}
+SHARED_GROUPS = ConceptNames({f"u:{c}": (c.upper(), g and f"g:{g}", g and f"group {g}") for c, g in GROUP_OF.items()})
+
+
+@pytest.mark.parametrize(
+    ("probability", "kind", "expected"),
+    [
+        ({"a": 0.7, "d": 0.1}, "skill", ("matched", "probability reaches the threshold", "u:a", "g:g", 0.7)),
+        ({"a": 0.6, "b": 0.2}, "skill", ("matched", "probability reaches the threshold", "u:a", "g:g", 0.8)),
+        ({"a": 0.6}, "title", ("matched", "probability reaches the threshold", "u:a", "g:g", 0.6)),
+        ({"a": 0.3, "b": 0.31, "d": 0.3}, "skill", ("ambiguous", "probability below the threshold", None, "g:g", 0.61)),
+        ({"a": 0.3, "d": 0.3}, "skill", ("ambiguous", "probability below the threshold", None, None, None)),
+        ({"f": 0.59}, "skill", ("ambiguous", "probability below the threshold", None, None, None)),
+        ({"f": 0.7}, "skill", ("matched", "probability reaches the threshold", "u:f", None, None)),
+        ({"a": 0.3}, "title", ("not_skill", "job title, by the model", None, None, None)),
+        ({"a": 0.3}, "junk", ("not_skill", "no skill, by the model", None, None, None)),
+        ({"a": 0.3}, "multi", ("ambiguous", "probability below the threshold", None, None, None)),
+        ({"a": 0.09}, "skill", ("nil", "no concept is near", None, None, None)),
+        ({}, "skill", ("ambiguous", "no candidates", None, None, None)),
+    ],
+)
+def test_a_calibrated_judgement(probability: dict[str, float], kind: str, expected: tuple[object, ...]) -> None:
+    link = judged(probability, kind)
+    names = ("status", "reason", "concept_uri", "group_uri")
+    assert tuple(link[name] for name in names) == expected[:4]
+    assert link["group_probability"] == (None if expected[4] is None else pytest.approx(expected[4]))
+    best = max(probability.values(), default=None)
+    assert (link["score"], link["probability"], link["calibrated"]) == (best, best, best is not None)
+    assert (link["kind"], link["kind_probability"]) == (kind, 0.9)
+
+
+def test_a_kind_that_is_unsure_does_not_decide() -> None:
+    assert judged({"a": 0.3}, "title", NOT_SKILL - 0.01)["status"] == "ambiguous"
+    assert judged({"a": 0.3}, "title", NOT_SKILL)["status"] == "not_skill"
 
 
 # --- the score --------------------------------------------------------------------------------------------

@@ -9,11 +9,13 @@ import pytest
 
 from skillsim import Normaliser, normaliser, similarity
 from skillsim.config import load_config
+from skillsim.decider import FittedFor
+from skillsim.encoder import TorchEncoder
 from skillsim.errors import ModelError, TaxonomyError
 from skillsim.lexicon import Lexicon
 from skillsim.model_files import ModelFiles
 from skillsim.normaliser import RESULT
-from tests.fakes import FakeEncoder, RememberingEncoder
+from tests.fakes import FakeEncoder, RememberingEncoder, fitted_file
 
 SKILLS = ["Core Java", " weld  METAL ", "12345", "core_java", "", "dba", "zzxqy vfrtg", "Core Java", "a@b.example"]
 
@@ -90,7 +92,7 @@ def test_the_lexicon_decides_what_it_holds(linker: Normaliser) -> None:
     """The sample's taxonomy has none of its concepts, so that what is left are titles and junk."""
     (row,) = linker.link_table(["DBA"]).to_pylist()
     assert (row["status"], row["reason"], row["method"]) == ("not_skill", "job title, by the lexicon", "lexicon")
-    assert (row["score"], len(row["candidates"])) == (None, 12)
+    assert (row["score"], len(row["candidates"])) == (None, 30)
 
 
 def test_rejected_strings_keep_their_row_and_say_why(links: pd.DataFrame) -> None:
@@ -166,6 +168,54 @@ def test_a_text_without_a_vector_is_named_and_the_others_are_linked(
         assert {name: alone[name] for name in exact} == {name: row[name] for name in exact}
         cosines = [[found["cosine"] for found in link["candidates"]] for link in (alone, row)]
         assert cosines[0] == pytest.approx(cosines[1], abs=1e-4)
+
+
+# --- a fitted decision ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fitted(sample_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: TorchEncoder) -> Normaliser:
+    """Of random weights, with a lexicon of three rows."""
+    words = tmp_path / "words.csv"
+    rows = [
+        "java ee,en,https://skillsim.example/skill/java,exact,skill",
+        "head nurse,en,,,title",
+        "teem work,en,,,skill",
+    ]
+    words.write_text("\n".join(["string,language,concept_uri,match,kind", *rows]), encoding="utf-8")
+    family = "https://skillsim.example/skill"
+    path = fitted_file(tmp_path / "d.safetensors", FittedFor(encoder.model_id, "en", family, 30, False), (0.02, 0.01))
+    settings = [f"linking.decider={path}", "linking.builtin_lexicon=false", f"linking.lexicon={words}"]
+    monkeypatch.setattr(normaliser, "load_encoder", lambda *args: RememberingEncoder(encoder))
+    return Normaliser.from_esco(sample_path, cache=tmp_path / "cache", config=load_config(None, settings))
+
+
+def test_a_fitted_decision_gives_probabilities_and_says_why(
+    fitted: Normaliser, remembering: RememberingEncoder
+) -> None:
+    rows = replace(fitted, encoder=remembering).link_table(["javas", "weld metal", "Java EE", "123", ""]).to_pylist()
+    javas, weld, ee = rows[:3]
+    assert javas["probability"] == javas["score"] == max(one["score"] for one in javas["candidates"])
+    assert sum(one["score"] for one in javas["candidates"]) < 1
+    scores = [one["score"] for one in javas["candidates"]]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) >= 30
+    assert (weld["status"], weld["method"]) == ("matched", "exact")
+    assert (ee["method"], ee["probability"]) == ("lexicon", None)
+    assert (rows[3]["status"], rows[3]["candidates"]) == ("rejected", None)
+    unjudged = fitted.without(["Java EE"])
+    assert "java ee" not in [entry.text for entry in unjudged.lexicon.entries.values()]
+    assert unjudged.memory.entries.num_rows == 2  # type: ignore[union-attr]
+    assert unjudged.link_table(["Java EE"])["method"].to_pylist() != ["lexicon"]
+
+
+def test_a_link_is_explained_with_its_evidence(fitted: Normaliser) -> None:
+    first, *evidence, judged = fitted.explain("Core Java").splitlines()
+    assert first.startswith(("Most likely ", "Undecided between ", "No concept is likely", "It reads like"))
+    assert len(evidence) == 3
+    assert judged.startswith("judged strings near it: 'java ee' = Java (0.")
+    assert fitted.explain("12345") == "Rejected by the text rules: number."
+    assert fitted.explain("Java EE").startswith("The skill lexicon holds this very text: Java.")
 
 
 # --- the index --------------------------------------------------------------------------------------------

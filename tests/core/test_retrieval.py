@@ -11,6 +11,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from skillsim import ngrams, retrieval
+from skillsim.artifacts import write
 from skillsim.esco import Taxonomy
 from skillsim.retrieval import FUSION, Candidates, LabelIndex, index_id, retrieval_id
 from skillsim.schemas import CANDIDATE
@@ -228,6 +229,16 @@ def test_of_labels_that_differ_by_rounding_the_first_is_named(first: float, labe
     assert candidate["label"] == label
 
 
+def test_cosines_of_pairs_are_those_that_retrieval_gives(index: LabelIndex, remembering: RememberingEncoder) -> None:
+    vectors = remembering.encode(["core java", "welding", "zzxqy"]).vectors
+    rows = rows_of(retrieve(index, vectors, ["core java", "welding", "zzxqy"]))
+    text, found = zip(*((row, candidate) for row, of in enumerate(rows) for candidate in of), strict=True)
+    query = vectors.astype(np.float32)[list(text)]
+    concepts = np.array([index.concept_row[candidate["concept_uri"]] for candidate in found])
+    for got, name in zip(index.cosines(query, concepts), ("cosine", "preferred_cosine"), strict=True):
+        np.testing.assert_allclose(got, [candidate[name] for candidate in found], atol=1e-5)
+
+
 def test_no_texts_give_no_rows(index: LabelIndex) -> None:
     nothing = retrieve(index, np.zeros((0, 384), dtype=np.float16), [])
     assert len(nothing.candidates) == len(nothing.occupation_uri) == 0
@@ -239,21 +250,21 @@ def test_saving_is_atomic_and_keeps_an_index_that_is_there(tmp_path: Path, monke
     folder = tmp_path / "deep" / "index"
     monkeypatch.setattr(retrieval.NgramView, "save", lambda self, draft: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        first.save(folder)
+        write(folder, first.save)
     assert list(folder.parent.iterdir()) == []
     monkeypatch.undo()
-    first.save(folder)
-    second.save(folder)
+    write(folder, first.save)
+    write(folder, second.save)
     assert LabelIndex.load(folder).labels["label"].to_pylist() == ["first"]
     assert [path.name for path in folder.parent.iterdir()] == ["index"]
 
 
 def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path: Path) -> None:
-    for name, age in ((".index-dead", 90_000), (".index-alive", 60)):
+    for name, age in ((".artifact-dead", 90_000), (".artifact-alive", 60)):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (time.time() - age,) * 2)
-    made({"u:a": ["one"]}).save(tmp_path / "index")
-    assert {path.name for path in tmp_path.iterdir()} == {".index-alive", "index"}
+    write(tmp_path / "index", made({"u:a": ["one"]}).save)
+    assert {path.name for path in tmp_path.iterdir()} == {".artifact-alive", "index"}
 
 
 def test_the_ids_change_with_what_they_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from deltalake import DeltaTable
 
-from skillsim.config import LinkingConfig
+from skillsim.decider import NIL_THRESHOLD, THRESHOLD
 from skillsim.encoder import unpack_vectors
 from skillsim.retrieval import FUSION
 from skillsim.schemas import CANDIDATES, LINKS, NORMALISED_SKILLS, TABLES, Table
@@ -71,8 +71,7 @@ def _is_tie(a: pd.Series, b: pd.Series, table: Table, tied: set[str]) -> bool:
         return _tied_candidates(list(a["candidates"]), list(b["candidates"]))
     if table is LINKS:
         near = [[top["score"] for top in link["top"]] for link in (a, b)]
-        thresholds = LinkingConfig()
-        at_threshold = any(abs(a["score"] - t) <= TOLERANCE for t in (thresholds.threshold, thresholds.nil_threshold))
+        at_threshold = any(abs(a["score"] - t) <= TOLERANCE for t in (THRESHOLD, NIL_THRESHOLD))
         return _same(*near) and (a["status"] == b["status"] or at_threshold)
     return table is NORMALISED_SKILLS and a["text_key"] in tied
 

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from skillsim.artifacts import is_artifact
 from skillsim.errors import ArtifactError
 from skillsim.schemas import CANDIDATES
-from skillsim.spark.retrieval import index_address
+from skillsim.spark.retrieval import artifact_address
 from tests.spark.conftest import Run
 from tests.spark.identity import assert_same_rows, read
 
@@ -48,5 +48,5 @@ def test_an_artifacts_path_that_cannot_be_used_is_refused_before_anything_is_wri
 
 
 def test_one_machine_uses_a_folder_in_place(spark: SparkSession, tmp_path: Path) -> None:
-    assert index_address(spark, str(tmp_path / "a b"), "i") == f"{tmp_path}/a b/i"
-    assert index_address(spark, "s3a://bucket/x/", "i") == "s3a://bucket/x/i"
+    assert artifact_address(spark, str(tmp_path / "a b"), "i") == f"{tmp_path}/a b/i"
+    assert artifact_address(spark, "s3a://bucket/x/", "i") == "s3a://bucket/x/i"

@@ -1,0 +1,88 @@
+"""Curators' round trip: undecided texts out to a spreadsheet, decisions back in.
+
+spark-submit jobs/review.py export --output ROOT --sheet review.xlsx
+spark-submit jobs/review.py import --output ROOT --sheet review.xlsx --by NAME
+spark-submit jobs/review.py revoke --output ROOT --text "core java" --by NAME
+
+The decisions are in force from the next run of the main job on; nothing is embedded or retrieved again for them.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skillsim.errors import ReviewError
+from skillsim.overrides import active
+from skillsim.review import read_sheet, review_sheet, take_decisions, write_sheet
+from skillsim.schemas import CONCEPTS, LINKS, NORMALISED_SKILLS
+from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
+from skillsim.spark.overrides import read_overrides, store_overrides
+from skillsim.spark.review import collect_undecided
+from skillsim.text import parse_mention
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+Sheet = Annotated[Path, typer.Option(help="a CSV file, or .xlsx")]
+By = Annotated[str, typer.Option(help="who decides")]
+
+
+@app.command()
+def export(
+    sheet: Sheet,
+    rows: Annotated[int, typer.Option(min=1, help="how many texts")] = 500,
+    output: Output = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+) -> None:
+    """Write the texts whose decision is worth most: mentions times uncertainty."""
+    with held_tables("review", output, config, set_) as (_, tables, settings):
+        texts = collect_undecided(tables.read(NORMALISED_SKILLS), tables.read(LINKS), settings.report.min_records, rows)
+    write_sheet(review_sheet(texts, rows), sheet)
+    print(f"{sheet}: {len(texts):,} texts; fill in `decision` (1, 2, 3, concept, nil, not a skill) and take it back")
+
+
+@app.command("import")
+def take(sheet: Sheet, by: By, output: Output = None, config: ConfigFile = None, set_: Assignments = None) -> None:
+    """Take the decisions of a sheet; where a row cannot be taken, none is."""
+    filled = read_sheet(sheet)
+    with held_tables("review", output, config, set_) as (spark, tables, _):
+        concepts = tables.read(CONCEPTS).select("concept_uri", "preferred_label").distinct().collect()
+        labels = {row["concept_uri"]: row["preferred_label"] for row in concepts}
+        taken = take_decisions(filled, labels, by, datetime.now(UTC))
+        if taken.problems:
+            raise ReviewError(f"{sheet}: {' '.join(taken.problems)} Correct these rows; nothing was taken.")
+        before = active(read_overrides(tables))
+        store_overrides(spark, tables, taken.overrides)
+    for override in taken.overrides:
+        old = before.get((override.text_key, override.source))
+        if old and (old.verdict, old.concept_uri) != (override.verdict, override.concept_uri):
+            print(f"{override.raw!r}: {old.concept_uri or old.verdict} by {old.decided_by} no longer holds")
+    print(f"{len(taken.overrides):,} decisions of {by} taken; the next run of the main job applies them")
+
+
+@app.command()
+def revoke(
+    text: Annotated[str, typer.Option(help="as it was decided on")],
+    by: By,
+    source: Annotated[str | None, typer.Option(help="the feed it was decided for, if for one")] = None,
+    output: Output = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+) -> None:
+    """Take a decision back: the one before it holds again, or the model."""
+    key = parse_mention(text).text_key
+    with held_tables("review", output, config, set_) as (spark, tables, _):
+        found = active(read_overrides(tables)).get((key or "", source))
+        if found is None:
+            of = f" for {source}" if source else ""
+            raise ReviewError(
+                f"--text {text!r}: no decision on it{of} is in force. Give --source where it was for one."
+            )
+        store_overrides(spark, tables, [replace(found, revoked_by=by, revoked_at=datetime.now(UTC))])
+    print(f"{found.raw!r}: {found.concept_uri or found.verdict} by {found.decided_by} is revoked")
+
+
+if __name__ == "__main__":
+    run_job(app)

@@ -1,0 +1,158 @@
+"""Memory: the lexicon's strings near a text vote, for a concept as well as for "title", "junk" or "no concept".
+
+Computed when links are decided (a product of texts and some thousand strings): another lexicon costs no retrieval.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import sparse
+
+from skillsim.encoder import Encoder, Vectors
+from skillsim.lexicon import Lexicon
+from skillsim.ngrams import Floats
+
+# Chosen on folds of the judged strings (training/LOG.md).
+NEIGHBOURS = 10
+SHARPNESS = 12.0  # a vote weighs exp(SHARPNESS * cosine)
+NOBODY = 0.35  # cosine of a string that is always there and votes for nothing
+
+VERDICTS = ("concept", "nil", "title", "junk", "multi")
+ENTRIES = pa.schema(
+    [
+        ("text_key", pa.string()),
+        ("verdict", pa.string()),  # one of VERDICTS
+        ("concepts", pa.list_(pa.string())),  # best first
+    ]
+)
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Of n texts; `best`, `strings`, `share`, `first` are (n, memory's concepts), `nearest`, `verdict` (n, VERDICTS).
+
+    `best`: cosine to the nearest string of a concept, 0 where that is negative; `strings`: how many have it. `share`
+    and `first`: part of the vote of the NEIGHBOURS nearest that is for a concept at all, and as a string's best one.
+    `neighbours`: (n, NEIGHBOURS) entries, nearest first, and `cosine` of each; one of 0 or less does not vote.
+    """
+
+    best: Floats
+    strings: Floats
+    share: Floats
+    first: Floats
+    nearest: Floats
+    verdict: Floats
+    neighbours: Rows
+    cosine: Floats
+
+
+class Memory:
+    """Entries with vectors, bound to a taxonomy's concepts.
+
+    `entries`: as ENTRIES. `matrix`: (entries, dimension) float32, unit rows. `concepts`: rows of the index of those
+    that entries have, ascending.
+    """
+
+    def __init__(self, entries: pa.Table, matrix: Floats, concept_row: Mapping[str, int]) -> None:
+        self.entries = entries
+        self.matrix = matrix.view(np.ndarray)
+        self._concept_row = concept_row
+        lists = entries["concepts"].to_pylist()
+        entry = np.array([row for row, uris in enumerate(lists) for uri in uris if uri in concept_row], dtype=np.int64)
+        rows = np.array([concept_row[uri] for uris in lists for uri in uris if uri in concept_row], dtype=np.int64)
+        is_first = np.array([uri == uris[0] for uris in lists for uri in uris if uri in concept_row], dtype=bool)
+        self.concepts, column = np.unique(rows, return_inverse=True)
+        order = np.argsort(column, kind="stable")
+        self._entry_of_pair, self._starts = entry[order], np.searchsorted(column[order], np.arange(len(self.concepts)))
+        shape = (entries.num_rows, len(self.concepts))
+        ones = np.ones(len(entry), dtype=np.float32)
+        self._has = sparse.csr_matrix((ones, (entry, column)), shape=shape)
+        self._has_first = sparse.csr_matrix((ones[is_first], (entry[is_first], column[is_first])), shape=shape)
+        self._verdict = np.array(
+            [VERDICTS.index(verdict) for verdict in entries["verdict"].to_pylist()], dtype=np.int64
+        )
+        self._is_of = sparse.csr_matrix(
+            (np.ones(shape[0], dtype=np.float32), (np.arange(shape[0]), self._verdict)), shape=(shape[0], len(VERDICTS))
+        )
+
+    @staticmethod
+    def of(lexicon: Lexicon, encoder: Encoder, concept_row: Mapping[str, int]) -> "Memory":
+        """Embed a lexicon; an entry without a vector is left out."""
+        entries = memory_entries(lexicon)
+        encoded = encoder.encode([entry.text for entry in lexicon.entries.values()])
+        kept = [row for row in range(entries.num_rows) if row not in encoded.failures]
+        return Memory(entries.take(pa.array(kept, pa.int64())), encoded.vectors[kept].astype(np.float32), concept_row)
+
+    def votes(self, vectors: Vectors, left_out: sparse.csr_matrix | None = None) -> Votes:
+        """Of a block of texts; `left_out`: (n, entries), True where a text must not see an entry, as if not judged."""
+        import torch
+
+        from skillsim.retrieval import top_columns
+
+        query = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
+        cosine = (query @ torch.from_numpy(self.matrix).T).numpy()
+        if left_out is not None:
+            cosine[left_out.nonzero()] = -1.0
+        neighbours = top_columns(cosine, min(NEIGHBOURS, cosine.shape[1]))
+        rows = np.arange(len(cosine))[:, None]
+        near = cosine[rows, neighbours]
+        weight = np.where(near > 0, np.exp(SHARPNESS * (near - 1)), np.float32(0))
+        weight /= weight.sum(axis=1, keepdims=True) + np.float32(np.exp(SHARPNESS * (NOBODY - 1)))
+        ballots = sparse.csr_matrix(
+            (weight.ravel(), neighbours.ravel(), np.arange(0, weight.size + 1, weight.shape[1])), shape=cosine.shape
+        )
+        nearest = np.stack(
+            [cosine[:, self._verdict == verdict].max(axis=1, initial=0.0) for verdict in range(len(VERDICTS))], axis=1
+        )
+        strings = np.broadcast_to(np.asarray(self._has.sum(axis=0)).ravel(), (len(cosine), len(self.concepts)))
+        if left_out is not None:
+            strings = strings - (left_out.astype(np.float32) @ self._has).toarray()
+        best = np.zeros((len(cosine), len(self.concepts)), dtype=np.float32)
+        if len(self.concepts):
+            best = np.maximum(0, np.maximum.reduceat(cosine[:, self._entry_of_pair], self._starts, axis=1))
+        return Votes(
+            best,
+            strings,
+            (ballots @ self._has).toarray(),
+            (ballots @ self._has_first).toarray(),
+            nearest,
+            (ballots @ self._is_of).toarray(),
+            neighbours,
+            near,
+        )
+
+    def without(self, text_keys: Collection[str]) -> "Memory":
+        """To score strings as if they had not been judged."""
+        left_out = set(text_keys)
+        kept = [row for row, key in enumerate(self.entries["text_key"].to_pylist()) if key not in left_out]
+        return Memory(self.entries.take(pa.array(kept, pa.int64())), self.matrix[kept], self._concept_row)
+
+    def save(self, folder: Path) -> None:
+        """Its files, into an empty folder (skillsim.artifacts.write)."""
+        np.save(folder / "matrix.npy", self.matrix)
+        pq.write_table(self.entries, folder / "entries.parquet")
+
+    @staticmethod
+    def load(folder: Path, concept_row: Mapping[str, int]) -> "Memory":
+        matrix = np.load(folder / "matrix.npy", mmap_mode="c")  # copy-on-write, since torch warns of read-only arrays
+        return Memory(pq.read_table(folder / "entries.parquet"), matrix, concept_row)
+
+
+def memory_entries(lexicon: Lexicon) -> pa.Table:
+    """ENTRIES of a lexicon, those too that are ambiguous: they vote, though they do not decide."""
+    entries = lexicon.entries.values()
+    verdicts = [e.kind if e.kind != "skill" else "concept" if e.concepts else "nil" for e in entries]
+    columns = [list(lexicon.entries), verdicts, [e.concepts for e in entries]]
+    return pa.table([pa.array(c, field.type) for c, field in zip(columns, ENTRIES, strict=True)], schema=ENTRIES)
+
+
+def memory_name(taxonomy_id: str, model_id: str, lexicon_id: str) -> str:
+    """Content address of what is saved."""
+    return f"memory-{taxonomy_id}-{model_id}-{lexicon_id}"

@@ -1,0 +1,77 @@
+"""Curators' decisions in a table of their own, and as frames that links and mentions are joined with."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame, SparkSession
+
+from skillsim.linking import ConceptNames
+from skillsim.overrides import Override, active
+from skillsim.schemas import OVERRIDES
+from skillsim.spark.sql import spark_schema
+from skillsim.spark.tables import Tables
+
+log = logging.getLogger(__name__)
+
+# What stands in a mention's row instead of its text's link.
+OF_AN_OVERRIDE = (
+    *("status", "reason", "concept_uri", "concept_label", "score", "probability"),
+    *("method", "group_uri", "group_label"),
+)
+_CURATED = (
+    "curated struct<status string, reason string, concept_uri string, concept_label string, score double, "
+    "probability double, method string, group_uri string, group_label string>"
+)
+
+
+def read_overrides(tables: Tables) -> list[Override]:
+    """All of them, revoked ones too. They are people's decisions, so few enough for the driver."""
+    rows = tables.read(OVERRIDES).drop("override_id").collect()
+    return [Override(**{**row.asDict(), **_in_utc(row.asDict())}) for row in rows]
+
+
+def _in_utc(row: Mapping[str, object]) -> dict[str, datetime | None]:
+    """PySpark collects timestamps in the local zone, without saying so."""
+    times = {name: row[name] for name in ("decided_at", "revoked_at")}
+    return {name: time.astimezone(UTC) if isinstance(time, datetime) else None for name, time in times.items()}
+
+
+def store_overrides(spark: SparkSession, tables: Tables, overrides: Sequence[Override]) -> None:
+    """Insert what is new, and change what has been revoked."""
+    rows = [{"override_id": one.override_id, **asdict(one)} for one in overrides]
+    if rows:
+        tables.upsert(OVERRIDES, spark.createDataFrame(rows, spark_schema(OVERRIDES)))
+
+
+def in_force(overrides: Sequence[Override], concept_uris: Mapping[str, object]) -> list[Override]:
+    """The active ones whose concept the taxonomy has; of the others a warning each."""
+    found = list(active(overrides).values())
+    for one in found:
+        if one.concept_uri is not None and one.concept_uri not in concept_uris:
+            log.warning(
+                "override of %r by %s: this taxonomy has no concept %s; decide it again.",
+                one.raw,
+                one.decided_by,
+                one.concept_uri,
+            )
+    return [one for one in found if one.concept_uri is None or one.concept_uri in concept_uris]
+
+
+def overrides_by_text(spark: SparkSession, overrides: Sequence[Override]) -> DataFrame:
+    """(text_key, override) of those for all feeds."""
+    rows = [(one.text_key, (one.verdict, one.concept_uri)) for one in overrides if one.source is None]
+    return spark.createDataFrame(rows, "text_key string, override struct<verdict string, concept_uri string>")
+
+
+def overrides_by_source(spark: SparkSession, overrides: Sequence[Override], names: ConceptNames) -> DataFrame:
+    """(source, text_key, curated) of those for one feed; `curated` has OF_AN_OVERRIDE."""
+    status = {"concept": "matched"}
+    rows = []
+    for one in overrides:
+        if one.source is not None:
+            label, group, group_label = names.of[one.concept_uri] if one.concept_uri else (None, None, None)
+            said = (status.get(one.verdict, one.verdict), "decided by a curator", one.concept_uri, label, None, None)
+            rows.append((one.source, one.text_key, (*said, "override", group, group_label)))
+    return spark.createDataFrame(rows, f"source string, text_key string, {_CURATED}")

@@ -1,0 +1,143 @@
+"""The fitted decision: its softmax against plain sums, its file, and when it gives way to the plain score."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillsim.config import Config, load_config
+from skillsim.decider import (
+    BUILTIN,
+    NIL_THRESHOLD,
+    THRESHOLD,
+    FittedDecider,
+    FittedFor,
+    PlainDecider,
+    choose_decider,
+    logits,
+    probabilities,
+)
+from skillsim.errors import DeciderError
+from skillsim.esco import Bundle, find_bundle
+from skillsim.model_files import resolve_model
+from skillsim.signals import CONTEXT, SIGNALS, Pool
+from tests.fakes import MEMBERS, fitted_file, network
+
+
+def random_pool(sizes: list[int], seed: int) -> Pool:
+    random = np.random.default_rng(seed)
+    text = np.repeat(np.arange(len(sizes)), sizes)
+    signals = random.normal(size=(len(text), len(SIGNALS))).astype(np.float32)
+    context = random.normal(size=(len(sizes), len(CONTEXT))).astype(np.float32)
+    return Pool(text, np.arange(len(text)), signals, context, np.concatenate([[0], np.cumsum(sizes)]))
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.integers(0, 99))
+def test_probabilities_are_a_softmax_over_a_texts_pairs_and_none(sizes: list[int], seed: int) -> None:
+    found, p = random_pool(sizes, seed), network(seed)
+    pairs, none, kinds = logits(p, found.signals, found.context, found.text)
+    probability, kind = probabilities(p, found)
+    assert probability.shape == (sum(sizes),)
+    for text in range(len(sizes)):
+        of = slice(found.starts[text], found.starts[text + 1])
+        expected = np.zeros(sizes[text])
+        for member in range(MEMBERS):
+            weight = np.exp(pairs[of, member].astype(float))
+            expected += weight / (weight.sum() + np.exp(float(none[text, member]))) / MEMBERS
+        assert probability[of] == pytest.approx(expected, abs=1e-5)
+        assert probability[of].sum() <= 1 + 1e-5
+        assert kind[text].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_huge_logits_overflow_nothing() -> None:
+    found = random_pool([3, 0, 2], 1)
+    p = network()
+    probability, kind = probabilities({**p, "pair_out": p["pair_out"] * 1e6, "text_out": p["text_out"] * 1e6}, found)
+    assert np.isfinite(probability).all()
+    assert np.isfinite(kind).all()
+
+
+# --- its file ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bundle(sample_path: Path) -> Bundle:
+    return find_bundle(sample_path)
+
+
+@pytest.fixture
+def fitted_for(bundle: Bundle) -> FittedFor:
+    return FittedFor(resolve_model("builtin").model_id, "en", bundle.family, Config().retrieval.top_k, True)
+
+
+def chosen(bundle: Bundle, *settings: str) -> tuple[object, list[str]]:
+    return choose_decider(load_config(None, settings), bundle, resolve_model("builtin").model_id)
+
+
+def test_a_file_that_holds_for_the_run_decides_under_its_thresholds_or_those_given(
+    tmp_path: Path, bundle: Bundle, fitted_for: FittedFor
+) -> None:
+    wanted = f"linking.decider={fitted_file(tmp_path / 'd.safetensors', fitted_for)}"
+    decider, reasons = chosen(bundle, wanted)
+    assert isinstance(decider, FittedDecider)
+    assert reasons == []
+    assert (decider.threshold, decider.nil_threshold, decider.calibrated) == (0.6, 0.1, True)
+    other, _ = chosen(bundle, wanted, "linking.threshold=0.7")
+    again, _ = chosen(bundle, wanted)
+    assert other.threshold == 0.7  # type: ignore[attr-defined]
+    assert decider.decider_id == again.decider_id != other.decider_id  # type: ignore[attr-defined]
+    assert np.array_equal(decider.parameters["pair_in"], network()["pair_in"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model_id": "other"}, "model_id is .*, fitted for other"),
+        ({"language": "de"}, "language is en, fitted for de"),
+        ({"family": "http://other"}, "family is https://skillsim.example/skill, fitted for http://other"),
+        ({"top_k": 7}, "top_k is 30, fitted for 7"),
+        ({"builtin_lexicon": False}, "builtin_lexicon is True"),
+        ({"signals_version": 0}, "signals_version is 1, fitted for 0"),
+    ],
+)
+def test_a_file_that_does_not_hold_is_refused_by_name(
+    tmp_path: Path, bundle: Bundle, fitted_for: FittedFor, change: dict[str, object], said: str
+) -> None:
+    path = fitted_file(tmp_path / "d.safetensors", replace(fitted_for, **change))  # type: ignore[arg-type]
+    with pytest.raises(DeciderError, match=said):
+        chosen(bundle, f"linking.decider={path}")
+
+
+def test_the_projects_own_gives_way_and_says_why(bundle: Bundle) -> None:
+    decider, (reason,) = chosen(bundle)
+    assert decider == PlainDecider(THRESHOLD, NIL_THRESHOLD)
+    assert "family is https://skillsim.example/skill, fitted for http://data.europa.eu/esco/skill" in reason
+    assert "python -m training.decider" in reason
+    assert chosen(bundle, "linking.decider=plain", "linking.threshold=0.9") == (PlainDecider(0.9, NIL_THRESHOLD), [])
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", None])
+def test_another_file_is_no_decision(tmp_path: Path, bundle: Bundle, content: bytes | None) -> None:
+    path = tmp_path / "d.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DeciderError, match="is no fitted decision"):
+        chosen(bundle, f"linking.decider={path}")
+
+
+def test_thresholds_out_of_order_are_refused(bundle: Bundle) -> None:
+    with pytest.raises(DeciderError, match=r"nil_threshold 0.5 is above linking.threshold 0.3"):
+        chosen(bundle, "linking.threshold=0.3")
+
+
+def test_the_shipped_file_is_of_this_code() -> None:
+    decider = FittedDecider.load(BUILTIN)
+    assert decider.fitted_for == FittedFor(
+        resolve_model("builtin").model_id, "en", "http://data.europa.eu/esco/skill", Config().retrieval.top_k, True
+    )
+    assert decider.parameters["pair_in"].shape[1] == len(SIGNALS)
+    assert decider.parameters["about_in"].shape[1] == len(CONTEXT)
+    assert 0 < decider.nil_threshold < decider.threshold < 1

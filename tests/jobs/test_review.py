@@ -1,0 +1,65 @@
+"""The round trip on the command line: a sheet out, decisions in, one taken back."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from jobs.review import app
+from skillsim.review import read_sheet
+from tests.spark.conftest import Run
+from tests.spark.identity import read
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+
+@pytest.mark.parametrize("name", ["sheet.csv", "sheet.xlsx"])
+def test_a_sheet_goes_out_and_its_decisions_come_in(
+    continued: Path, submit: Callable[..., object], job: Callable[..., Run], records: list[str], name: str
+) -> None:
+    sheet = continued.parent / name
+    ended = submit(app, "export", "--output", continued, "--sheet", sheet, "--rows", 5, "--set", "report.min_records=1")
+    assert (ended.code, ended.err) == (0, "")
+    asked = read_sheet(sheet)
+    skills = read(continued, "normalised_skills")
+    ambiguous = skills[skills["status"] == "ambiguous"]
+    assert len(asked) == min(5, ambiguous["text"].nunique())
+    assert set(asked["text"]) <= set(ambiguous["text"])
+    assert asked["explanation"].str.startswith("Undecided between ").all()
+    text = asked["text"][0]
+    assert int(asked["mentions"][0]) == (ambiguous["text"] == text).sum()
+
+    filled = asked.assign(decision=["1", "not a skill", *[""] * (len(asked) - 2)])
+    filled.to_csv(sheet.with_suffix(".filled.csv"), index=False)
+    taken = submit(app, "import", "--output", continued, "--sheet", sheet.with_suffix(".filled.csv"), "--by", "ann")
+    assert taken.code == 0
+    assert "2 decisions of ann taken" in taken.out
+    if name.endswith("xlsx"):
+        return
+    job(continued, records[:200])
+    of_text = read(continued, "normalised_skills").query("text == @text")
+    assert set(of_text["concept_uri"]) == {asked["uri_1"][0]}
+    assert set(of_text["method"]) == {"override"}
+
+    other = filled.assign(decision=["2", *[""] * (len(asked) - 1)])
+    other.to_csv(sheet, index=False)
+    changed = submit(app, "import", "--output", continued, "--sheet", sheet, "--by", "bob")
+    assert f"{text!r}: {asked['uri_1'][0]} by ann no longer holds" in changed.out
+    for who in ("bob", "ann"):
+        revoked = submit(app, "revoke", "--output", continued, "--text", text, "--by", "eve")
+        assert f"by {who} is revoked" in revoked.out
+    again = submit(app, "revoke", "--output", continued, "--text", text, "--by", "eve")
+    assert again.code == 2
+    assert "no decision on it is in force" in again.err
+
+
+def test_a_sheet_with_a_wrong_row_is_taken_not_at_all(continued: Path, submit: Callable[..., object]) -> None:
+    sheet = continued.parent / "sheet.csv"
+    rows = {"text": ["java", "c"], "decision": ["7", "nil"], "uri_1": ["", ""], "uri_2": ["", ""], "uri_3": ["", ""]}
+    pd.DataFrame(rows).to_csv(sheet, index=False)
+    ended = submit(app, "import", "--output", continued, "--sheet", sheet, "--by", "ann")
+    assert ended.code == 2
+    assert "row 2: 'java': decision '7'" in ended.err
+    assert "nothing was taken" in ended.err
+    assert not (continued / "tables" / "overrides").exists()
