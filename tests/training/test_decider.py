@@ -1,0 +1,101 @@
+"""The fit learns what the signals say, and judges no string by a network that saw its fold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skillsim.decider import probabilities
+from skillsim.lexicon import KINDS
+from skillsim.metrics import ABSTAINED, Outcomes
+from skillsim.signals import CONTEXT, SIGNALS, Pool
+from training import decider
+from training.decider import Examples, cross_validate, fit, reliability, threshold_of
+from training.splits import FOLDS
+
+SIZE = 6
+
+
+def synthetic(texts: int, seed: int = 0) -> Examples:
+    """The right candidate has the highest cosine, where one is high; titles are near other titles."""
+    random = np.random.default_rng(seed)
+    text = np.repeat(np.arange(texts), SIZE)
+    signals = random.normal(size=(len(text), len(SIGNALS))).astype(np.float32)
+    context = random.normal(size=(texts, len(CONTEXT))).astype(np.float32)
+    cosine = SIGNALS.index("cosine")
+    best = signals[:, cosine].reshape(texts, SIZE).argmax(axis=1)
+    signals[np.arange(texts) * SIZE + best, cosine] += 1
+    right = np.zeros(len(text), dtype=bool)
+    linked = signals[:, cosine].reshape(texts, SIZE).max(axis=1) > 2.0
+    right[(np.arange(texts) * SIZE + best)[linked]] = True
+    title = context[:, CONTEXT.index("nearest_title")] > 0.8
+    judged = pd.DataFrame({"fold": np.arange(texts) % FOLDS})
+    pooled = Pool(text, text * 0, signals, context, np.arange(texts + 1) * SIZE)
+    kinds = np.where(title, KINDS.index("title"), KINDS.index("skill"))
+    return Examples(judged, pooled, right, kinds, np.ones(texts, dtype=np.float32))
+
+
+def test_it_learns_which_candidate_when_none_and_what_kind() -> None:
+    parameters = fit(synthetic(3_000), members=2)
+    unseen = synthetic(500, seed=1)
+    probability, kinds = probabilities(parameters, unseen.pool)
+    by_text = probability.reshape(-1, SIZE)
+    has = unseen.right.reshape(-1, SIZE).any(axis=1)
+    assert (by_text.argmax(axis=1) == unseen.right.reshape(-1, SIZE).argmax(axis=1))[has].mean() > 0.95
+    assert ((by_text.max(axis=1) > 0.5) == has).mean() > 0.9
+    assert (kinds.argmax(axis=1) == unseen.kind).mean() > 0.9
+
+
+def test_the_same_examples_give_the_same_parameters() -> None:
+    one, other = (fit(synthetic(300), members=1) for _ in range(2))
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_some_texts_are_taken_with_their_pairs() -> None:
+    data = synthetic(8)
+    some = data.take(np.array([False, True, True, False, False, True, False, False]))
+    assert some.pool.text.tolist() == np.repeat([0, 1, 2], SIZE).tolist()
+    assert some.pool.starts.tolist() == [0, SIZE, 2 * SIZE, 3 * SIZE]
+    for new, old in enumerate((1, 2, 5)):
+        pairs, pairs_before = (slice(row * SIZE, (row + 1) * SIZE) for row in (new, old))
+        np.testing.assert_array_equal(some.pool.signals[pairs], data.pool.signals[pairs_before])
+        np.testing.assert_array_equal(some.right[pairs], data.right[pairs_before])
+        np.testing.assert_array_equal(some.pool.context[new], data.pool.context[old])
+    assert some.judged["fold"].tolist() == [1, 2, 5]
+
+
+def test_no_fold_is_judged_by_a_network_that_saw_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = synthetic(40)
+    fitted_on: list[set[int]] = []
+
+    def remember(examples: Examples, seed: int) -> set[int]:
+        fitted_on.append(set(examples.judged["fold"]))
+        return fitted_on[-1]
+
+    def judge(folds: set[int], found: Pool) -> tuple[np.ndarray, np.ndarray]:
+        (missing,) = set(range(FOLDS)) - folds
+        return np.full(len(found.text), missing, np.float32), np.full((len(found.starts) - 1, len(KINDS)), missing)
+
+    monkeypatch.setattr(decider, "fit", remember)
+    monkeypatch.setattr(decider, "probabilities", judge)
+    probability, kinds = cross_validate(data)
+    assert len(fitted_on) == FOLDS
+    assert probability.reshape(-1, SIZE)[:, 0].tolist() == data.judged["fold"].tolist()
+    assert kinds[:, 0].tolist() == data.judged["fold"].tolist()
+
+
+def test_the_threshold_is_the_lowest_that_is_right_often_enough() -> None:
+    confidence = np.array([0.95, 0.9, 0.8, 0.7, 0.6, 0.5, ABSTAINED])
+    right = np.array([True, True, True, True, True, False, True])
+    yes, no = np.ones(7, dtype=bool), np.zeros(7, dtype=bool)
+    found = Outcomes(yes, no, right, no, no, confidence, no, no, no)
+    assert threshold_of(found, yes) == 0.6
+    assert threshold_of(found, confidence == 0.5) == 1.0
+
+
+def test_reliability_is_by_tenths() -> None:
+    brier, curve = reliability(np.array([0.05, 0.07, 0.95, 1.0]), np.array([False, True, True, True]))
+    assert brier == pytest.approx(np.mean([0.05**2, 0.93**2, 0.05**2, 0]))
+    assert curve.index.tolist() == [0, 9]
+    assert curve["right"].tolist() == [0.5, 1.0]
+    assert curve["strings"].tolist() == [2, 2]
