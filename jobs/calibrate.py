@@ -10,10 +10,12 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from skillsim.calibration import calibrate, draw
 from skillsim.config import load_config
+from skillsim.errors import ConfigError
 from skillsim.judged import answers_of, outcomes, read_judged_strings
 from skillsim.normaliser import Normaliser
 from skillsim.spark.job import Assignments, ConfigFile, run_job
@@ -30,6 +32,8 @@ def main(
     """Find the thresholds from which a precision holds, by the decision as it is configured."""
     named = [f"taxonomy.path={taxonomy}"] if taxonomy is not None else []
     settings = load_config(config, [*named, *(set_ or [])])
+    if not settings.taxonomy.path:
+        raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
     strings = read_judged_strings(judged)
     normaliser = Normaliser.from_esco(settings.taxonomy.path, config=settings)
     links = normaliser.without(strings["raw"].tolist()).link(strings["raw"].tolist())
@@ -41,7 +45,7 @@ def main(
     for one in thresholds:
         cells = (f"{s.value:.3f} [{s.low:.2f}, {s.high:.2f}]" for s in (one.reached, one.recall))
         at = f"{one.threshold:.3f} [{one.low:.2f}, {one.high:.2f}]" if np.isfinite(one.threshold) else "not reached"
-        table.add_row(f">= {one.precision:.2f}", at, *cells)
+        table.add_row(f">= {one.precision:.2f}", *map(escape, (at, *cells)))
     console = Console()
     console.print(table)
     reached = [one for one in thresholds if np.isfinite(one.threshold)]

@@ -48,18 +48,25 @@ def take(sheet: Sheet, by: By, output: Output = None, config: ConfigFile = None,
     """Take the decisions of a sheet; where a row cannot be taken, none is."""
     filled = read_sheet(sheet)
     with held_tables("review", output, config, set_) as (spark, tables, _):
-        concepts = tables.read(CONCEPTS).select("concept_uri", "preferred_label").distinct().collect()
+        of_this = tables.read(NORMALISED_SKILLS).select("taxonomy_id").distinct()
+        concepts = tables.read(CONCEPTS).join(of_this, on="taxonomy_id", how="left_semi")
+        concepts = concepts.select("concept_uri", "preferred_label").collect()
         labels = {row["concept_uri"]: row["preferred_label"] for row in concepts}
         taken = take_decisions(filled, labels, by, datetime.now(UTC))
         if taken.problems:
             raise ReviewError(f"{sheet}: {' '.join(taken.problems)} Correct these rows; nothing was taken.")
         before = active(read_overrides(tables))
-        store_overrides(spark, tables, taken.overrides)
-    for override in taken.overrides:
-        old = before.get((override.text_key, override.source))
-        if old and (old.verdict, old.concept_uri) != (override.verdict, override.concept_uri):
-            print(f"{override.raw!r}: {old.concept_uri or old.verdict} by {old.decided_by} no longer holds")
-    print(f"{len(taken.overrides):,} decisions of {by} taken; the next run of the main job applies them")
+        new = []
+        for override in taken.overrides:
+            old = before.get((override.text_key, override.source))
+            if old and (old.verdict, old.concept_uri) == (override.verdict, override.concept_uri):
+                continue
+            new.append(override)
+            if old:
+                print(f"{override.raw!r}: {old.concept_uri or old.verdict} by {old.decided_by} no longer holds")
+        store_overrides(spark, tables, new)
+    known = len(taken.overrides) - len(new)
+    print(f"{len(new):,} decisions of {by} taken, {known:,} held already; the next run of the main job applies them")
 
 
 @app.command()

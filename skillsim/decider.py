@@ -59,9 +59,14 @@ class Judgement:
 class Decider(Protocol):
     """`decider_id` changes whenever a decision could. `calibrated`: see Judgement; such a one needs a memory."""
 
-    threshold: float
-    nil_threshold: float
-    calibrated: bool
+    @property
+    def threshold(self) -> float: ...
+
+    @property
+    def nil_threshold(self) -> float: ...
+
+    @property
+    def calibrated(self) -> bool: ...
 
     @property
     def decider_id(self) -> str: ...
@@ -168,18 +173,18 @@ class FittedDecider:
         return f"fitted-{_hash([self.digest, self.threshold, self.nil_threshold])}"
 
     @staticmethod
-    def load(path: str | Path, threshold: float | None = None, nil_threshold: float | None = None) -> "FittedDecider":
-        """With other thresholds than those it was written with, where given. Raises DeciderError for another file."""
+    def load(path: str | Path) -> "FittedDecider":
+        """With the thresholds it was written with. Raises DeciderError for another file."""
         try:
             with safe_open(str(path), framework="numpy") as file:
                 metadata = file.metadata() or {}
                 parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             fitted_for = FittedFor(**json.loads(metadata["fitted_for"]))
-            own = json.loads(metadata["thresholds"])
+            threshold, nil_threshold = json.loads(metadata["thresholds"])
             digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
-        except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DeciderError(f"linking.decider {path} is no fitted decision ({error}): fit one, {FIT}.") from error
-        return FittedDecider(parameters, digest, fitted_for, *_thresholds((threshold, nil_threshold), own))
+        return FittedDecider(parameters, digest, fitted_for, threshold, nil_threshold)
 
     def judge(self, texts: pa.Table, index: LabelIndex | None, memory: Memory | None) -> Judgement:
         """`texts` as in linking.decide, with `text` and `vector`; those without a vector have no pairs."""
@@ -227,18 +232,18 @@ def choose_decider(config: Config, bundle: Bundle, model_id: str) -> tuple[Decid
     """
     wanted = config.linking
     given = (wanted.threshold, wanted.nil_threshold)
-    plain = PlainDecider(*_thresholds(given, (THRESHOLD, NIL_THRESHOLD)))
-    if wanted.decider == "plain":
-        return plain, []
-    fitted = FittedDecider.load(BUILTIN if wanted.decider == "auto" else wanted.decider, *given)
-    run = FittedFor(model_id, bundle.language, bundle.family, config.retrieval.top_k, wanted.builtin_lexicon)
-    differing = fitted.fitted_for.differs(run)
-    if not differing:
-        return fitted, []
-    said = f"{'; '.join(differing)}"
-    if wanted.decider == "auto":
-        return plain, [f"the decision is not calibrated here ({said}): fit it, {FIT}"]
-    raise DeciderError(f"linking.decider {wanted.decider} was fitted for another run ({said}): fit it again, {FIT}.")
+    reasons: list[str] = []
+    if wanted.decider != "plain":
+        fitted = FittedDecider.load(BUILTIN if wanted.decider == "auto" else wanted.decider)
+        run = FittedFor(model_id, bundle.language, bundle.family, config.retrieval.top_k, wanted.builtin_lexicon)
+        said = "; ".join(fitted.fitted_for.differs(run))
+        if not said:
+            threshold, nil_threshold = _thresholds(given, (fitted.threshold, fitted.nil_threshold))
+            return replace(fitted, threshold=threshold, nil_threshold=nil_threshold), []
+        if wanted.decider != "auto":
+            raise DeciderError(f"linking.decider {wanted.decider} was fitted for another run ({said}): fit it, {FIT}.")
+        reasons.append(f"the decision is not calibrated here ({said}): fit it, {FIT}")
+    return PlainDecider(*_thresholds(given, (THRESHOLD, NIL_THRESHOLD))), reasons
 
 
 def probabilities(parameters: Parameters, found: Pool) -> tuple[Array, Array]:

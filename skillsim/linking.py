@@ -24,7 +24,7 @@ TOP = 3
 OF_THE_RUN = ("taxonomy_id", "model_id", "retrieval_id", "overrides_id", "run_id")
 SCHEMA = pa.schema([field for field in LINKS.schema if field.name not in OF_THE_RUN])
 Group = tuple[str | None, str | None, float | None]  # URI, label, probability
-NO_GROUP: Group = (None, None, None)
+NO_GROUP = (None, None, None)
 _OF_GROUP = ("group_uri", "group_label", "group_probability")
 Top = Sequence[tuple[str, float | None]]  # concept URI and confidence, best first
 # From which the kind that the network gives, title or junk, ends as not_skill (training/LOG.md).
@@ -205,9 +205,11 @@ def _decision(
 
 
 def _names(uri: object, top: Top, names: ConceptNames) -> dict[str, object]:
-    label, group_uri, group_label = names.of[str(uri)] if uri else (None, None, None)
+    # A concept none of whose labels has a vector may be the lexicon's or a curator's.
+    label, group_uri, group_label = names.of.get(str(uri), NO_GROUP) if uri else (None, None, None)
     alternatives = [
-        {"concept_uri": concept, "concept_label": names.of[concept][0], "score": score} for concept, score in top
+        {"concept_uri": concept, "concept_label": names.of.get(concept, NO_GROUP)[0], "score": score}
+        for concept, score in top
     ]
     return {
         "concept_label": label,

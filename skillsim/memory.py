@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from skillsim.encoder import Encoder, Vectors
+from skillsim.errors import ModelError
 from skillsim.lexicon import Lexicon
 from skillsim.ngrams import Floats
 
@@ -84,9 +85,12 @@ class Memory:
 
     @staticmethod
     def of(lexicon: Lexicon, encoder: Encoder, concept_row: Mapping[str, int]) -> "Memory":
-        """Embed a lexicon; an entry without a vector is left out."""
+        """Embed a lexicon; an entry without a vector is left out. Raises ModelError where a device failed on one."""
         entries = memory_entries(lexicon)
         encoded = encoder.encode([entry.text for entry in lexicon.entries.values()])
+        transient = sum(reason.startswith("device:") for reason in encoded.failures.values())
+        if transient:
+            raise ModelError(f"{transient} strings of the lexicon have no vector, as the device failed: try again")
         kept = [row for row in range(entries.num_rows) if row not in encoded.failures]
         return Memory(entries.take(pa.array(kept, pa.int64())), encoded.vectors[kept].astype(np.float32), concept_row)
 
@@ -97,7 +101,8 @@ class Memory:
         from skillsim.retrieval import top_columns
 
         query = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
-        cosine = (query @ torch.from_numpy(self.matrix).T).numpy()
+        matrix = torch.from_numpy(self.matrix.reshape(-1, query.shape[1]))  # an empty one has no width of its own
+        cosine = (query @ matrix.T).numpy()
         if left_out is not None:
             cosine[left_out.nonzero()] = -1.0
         neighbours = top_columns(cosine, min(NEIGHBOURS, cosine.shape[1]))
@@ -105,9 +110,8 @@ class Memory:
         near = cosine[rows, neighbours]
         weight = np.where(near > 0, np.exp(SHARPNESS * (near - 1)), np.float32(0))
         weight /= weight.sum(axis=1, keepdims=True) + np.float32(np.exp(SHARPNESS * (NOBODY - 1)))
-        ballots = sparse.csr_matrix(
-            (weight.ravel(), neighbours.ravel(), np.arange(0, weight.size + 1, weight.shape[1])), shape=cosine.shape
-        )
+        each = np.arange(len(cosine) + 1) * weight.shape[1]
+        ballots = sparse.csr_matrix((weight.ravel(), neighbours.ravel(), each), shape=cosine.shape)
         nearest = np.stack(
             [cosine[:, self._verdict == verdict].max(axis=1, initial=0.0) for verdict in range(len(VERDICTS))], axis=1
         )

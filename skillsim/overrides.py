@@ -18,6 +18,7 @@ from skillsim.text import parse_mention
 Verdict = Literal["concept", "nil", "not_skill"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 NO_OVERRIDES = "none"
+_LONGEST = 1_000  # whatever input.max_length was
 OVERRIDE = pa.struct([("verdict", pa.string()), ("concept_uri", pa.string())])
 
 
@@ -40,12 +41,12 @@ class Override:
             raise ReviewError(f"{self.raw!r}: {self.verdict!r} is no verdict; they are {', '.join(VERDICTS)}.")
         if (self.concept_uri is not None) != (self.verdict == "concept"):
             raise ReviewError(f"{self.raw!r}: a concept goes with the verdict 'concept', and only with it.")
-        if parse_mention(self.raw).text_key is None:
+        if parse_mention(self.raw, _LONGEST).text_key is None:
             raise ReviewError(f"{self.raw!r} is no skill text: nothing would ever be decided by it.")
 
     @property
     def text_key(self) -> str:
-        key = parse_mention(self.raw).text_key
+        key = parse_mention(self.raw, _LONGEST).text_key
         assert key is not None
         return key
 
@@ -53,7 +54,7 @@ class Override:
     def override_id(self) -> str:
         """The same decision imported twice is one."""
         parts = [
-            self.text_key,
+            self.raw,
             self.source,
             self.verdict,
             self.concept_uri,

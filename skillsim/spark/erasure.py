@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.schemas import CANDIDATES, EMBEDDINGS, FORGOTTEN, LINKS, MENTIONS, NORMALISED_SKILLS, TEXTS
+from skillsim.schemas import CANDIDATES, EMBEDDINGS, FORGOTTEN, LINKS, MENTIONS, NORMALISED_SKILLS, OVERRIDES, TEXTS
+from skillsim.spark.overrides import forget_overrides
 from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.tables import Tables
-from skillsim.spark.texts import remove_orphans
+from skillsim.spark.texts import orphans, remove_orphans
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,10 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     erased = Erased(asked.count(), records.distinct().count(), gone.count(), 0)
     for table in (NORMALISED_SKILLS, MENTIONS):
         tables.delete(table, records)
+    forget_overrides(asked.sparkSession, tables, orphans(tables))
     texts = remove_orphans(tables)
     tables.clear_staging()
-    for table in (NORMALISED_SKILLS, MENTIONS, LINKS, CANDIDATES, EMBEDDINGS, TEXTS):
+    for table in (NORMALISED_SKILLS, MENTIONS, OVERRIDES, LINKS, CANDIDATES, EMBEDDINGS, TEXTS):
         if tables.exists(table):
             tables.vacuum(table, 0)
     return Erased(erased.asked, erased.records, erased.mentions, texts)

@@ -14,7 +14,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from skillsim.config import Config
 from skillsim.decider import Decider
 from skillsim.lexicon import Lexicon
-from skillsim.linking import SCHEMA, ConceptNames, decide
+from skillsim.linking import SCHEMA, TOP, ConceptNames, decide
 from skillsim.normaliser import RESULT, Normaliser
 from skillsim.schemas import NORMALISED_SKILLS
 from skillsim.spark import worker
@@ -41,7 +41,9 @@ def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) ->
 def undecided(decidable_texts: DataFrame, links: DataFrame, ids: Mapping[str, str]) -> DataFrame:
     """Keys not decided yet under these ids (retrieval, decider, lexicon), or decided before their vector was there."""
     current = links.where(reduce(and_, (F.col(name) == value for name, value in ids.items())))
-    outdated = F.col("reason").startswith("not embedded")
+    # Decided without candidates; with them some of the best three have a score, unless the lexicon has three concepts.
+    scored = F.exists("top", lambda one: one["score"].isNotNull())
+    outdated = ~scored & (F.size("top") < TOP)
     done = current.select("text_key", outdated.alias("outdated"))
     return (
         decidable_texts.join(done, on="text_key", how="left")
@@ -69,26 +71,30 @@ def decide_links(
             yield from decide(pa.Table.from_batches([batch]), decider, names, lexicon_id, index, memory).to_batches()
 
     entries = decidable_texts.sparkSession.createDataFrame(lexicon.table())
+    if not decider.calibrated:
+        decidable_texts = decidable_texts.drop("vector")
     told = decidable_texts.join(F.broadcast(entries), on="text_key", how="left")
     told = told.join(F.broadcast(overrides), on="text_key", how="left")
     return told.mapInArrow(run, from_arrow_schema(SCHEMA))
 
 
-def normalise(mentions: DataFrame, links: DataFrame, overrides: DataFrame, run_id: str) -> DataFrame:
+def normalise(mentions: DataFrame, links: DataFrame, overrides: DataFrame | None, run_id: str) -> DataFrame:
     """NORMALISED_SKILLS: every mention, with the link of its text under one taxonomy and model.
 
     `overrides`: those for single feeds, as `overrides_by_source` gives them; they stand above the link.
     """
     mention_side = mentions.withColumnsRenamed({"status": "mention_status", "reason": "mention_reason"}).drop("run_id")
-    joined = mention_side.join(links.drop("run_id"), on="text_key", how="left").join(
-        F.broadcast(overrides), on=["source", "text_key"], how="left"
-    )
+    joined = mention_side.join(links.drop("run_id"), on="text_key", how="left")
+    if overrides is not None:
+        joined = joined.join(F.broadcast(overrides), on=["source", "text_key"], how="left")
+        decided = F.col("curated").isNotNull()
+        joined = joined.withColumns(
+            {name: F.when(decided, F.col("curated")[name]).otherwise(F.col(name)) for name in OF_AN_OVERRIDE}
+        )
     rejected = F.col("mention_status") == "rejected"
-    decided = F.col("curated").isNotNull()
-    computed = {name: F.when(decided, F.col("curated")[name]).otherwise(F.col(name)) for name in OF_AN_OVERRIDE}
-    computed |= {
-        "status": F.when(rejected, F.lit("rejected")).otherwise(computed["status"]),
-        "reason": F.when(rejected, F.col("mention_reason")).otherwise(computed["reason"]),
+    computed = {
+        "status": F.when(rejected, F.lit("rejected")).otherwise(F.col("status")),
+        "reason": F.when(rejected, F.col("mention_reason")).otherwise(F.col("reason")),
         "cluster_id": F.lit(None).cast("string"),
         "run_id": F.lit(run_id),
     }

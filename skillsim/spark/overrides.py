@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
 
+from skillsim.errors import ReviewError
 from skillsim.linking import ConceptNames
 from skillsim.overrides import Override, active
 from skillsim.schemas import OVERRIDES
@@ -27,9 +28,17 @@ _CURATED = (
 
 
 def read_overrides(tables: Tables) -> list[Override]:
-    """All of them, revoked ones too. They are people's decisions, so few enough for the driver."""
-    rows = tables.read(OVERRIDES).drop("override_id").collect()
-    return [Override(**{**row.asDict(), **_in_utc(row.asDict())}) for row in rows]
+    """All of them, revoked ones too. They are people's decisions, so few enough for the driver.
+
+    One that a later text rule makes void is left out with a warning.
+    """
+    found = []
+    for row in tables.read(OVERRIDES).drop("override_id").collect():
+        try:
+            found.append(Override(**{**row.asDict(), **_in_utc(row.asDict())}))
+        except ReviewError as problem:
+            log.warning("override by %s: %s", row["decided_by"], problem)
+    return found
 
 
 def _in_utc(row: Mapping[str, object]) -> dict[str, datetime | None]:
@@ -65,8 +74,8 @@ def overrides_by_text(spark: SparkSession, overrides: Sequence[Override]) -> Dat
     return spark.createDataFrame(rows, "text_key string, override struct<verdict string, concept_uri string>")
 
 
-def overrides_by_source(spark: SparkSession, overrides: Sequence[Override], names: ConceptNames) -> DataFrame:
-    """(source, text_key, curated) of those for one feed; `curated` has OF_AN_OVERRIDE."""
+def overrides_by_source(spark: SparkSession, overrides: Sequence[Override], names: ConceptNames) -> DataFrame | None:
+    """(source, text_key, curated) of those for one feed; `curated` has OF_AN_OVERRIDE. None where there are none."""
     status = {"concept": "matched"}
     rows = []
     for one in overrides:
@@ -74,4 +83,14 @@ def overrides_by_source(spark: SparkSession, overrides: Sequence[Override], name
             label, group, group_label = names.of[one.concept_uri] if one.concept_uri else (None, None, None)
             said = (status.get(one.verdict, one.verdict), "decided by a curator", one.concept_uri, label, None, None)
             rows.append((one.source, one.text_key, (*said, "override", group, group_label)))
-    return spark.createDataFrame(rows, f"source string, text_key string, {_CURATED}")
+    return spark.createDataFrame(rows, f"source string, text_key string, {_CURATED}") if rows else None
+
+
+def forget_overrides(spark: SparkSession, tables: Tables, texts: DataFrame) -> None:
+    """Delete the decisions on these texts (text_key): they hold what people wrote."""
+    keys = [(one.override_id, one.text_key) for one in read_overrides(tables)]
+    if keys:
+        on = spark.createDataFrame(keys, "override_id string, text_key string").join(
+            texts, on="text_key", how="left_semi"
+        )
+        tables.delete(OVERRIDES, on.select("override_id"))

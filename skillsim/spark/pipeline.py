@@ -151,7 +151,7 @@ class Pipeline:
     def _collect_texts(self) -> None:
         with self._progress.stage("texts") as stage:
             stage.rows_in = stage.rows_out = add_new_texts(self._tables)
-            removed = remove_orphans(self._tables)
+            removed = remove_orphans(self._tables, self._voters())
         if removed:
             log.info("texts: %s that no mention holds any more are removed from all tables", f"{removed:,}")
 
@@ -226,7 +226,8 @@ class Pipeline:
 
     @cached_property
     def _names(self) -> ConceptNames:
-        return ConceptNames.from_table(self._taxonomy(CONCEPTS).toArrow())
+        columns = ("concept_uri", "preferred_label", "group_uri", "group_label")
+        return ConceptNames.from_table(self._taxonomy(CONCEPTS).select(*columns).toArrow())
 
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
@@ -244,9 +245,7 @@ class Pipeline:
 
     def _balance(self) -> dict[str, int]:
         with self._progress.stage("balance") as stage:
-            statuses = balance(self._tables, self._links())
-            stage.rows_in = stage.rows_out = sum(statuses.values())
-        return statuses
+            return balance(self._tables, self._links(), stage)
 
     def _write_report(self) -> None:
         """Beside the tables, where those are in a folder; a catalog has no place for a file."""
@@ -310,9 +309,14 @@ class Pipeline:
     def _texts(self) -> DataFrame:
         """Those of mentions, labels and, where it votes, the lexicon: what is in several of them is embedded once."""
         texts = self._tables.read(TEXTS).unionByName(self._taxonomy(LABELS).select("text_key", "text"))
-        if self._decider.calibrated:
-            texts = texts.unionByName(lexicon_texts(self._spark, self._lexicon))
+        voters = self._voters()
+        if voters is not None:
+            texts = texts.unionByName(voters)
         return texts.dropDuplicates(["text_key"])
+
+    def _voters(self) -> DataFrame | None:
+        """The lexicon's strings, where the decision has a memory."""
+        return lexicon_texts(self._spark, self._lexicon) if self._decider.calibrated else None
 
     def _embeddings(self) -> DataFrame:
         return self._tables.read(EMBEDDINGS).where(F.col("model_id") == self._ids.model_id)

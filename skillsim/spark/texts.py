@@ -18,17 +18,24 @@ def add_new_texts(tables: Tables) -> int:
     return count
 
 
-def remove_orphans(tables: Tables) -> int:
+def orphans(tables: Tables) -> DataFrame:
+    """text_key of the texts that no mention holds."""
+    return tables.read(TEXTS).join(_held(tables), on="text_key", how="left_anti").select("text_key")
+
+
+def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
     """Remove the texts of no mention, with vectors, candidates and links; how many those were.
 
-    The vector of a taxonomy's label stays. `texts` comes last, so that a crash before it is repeated in full.
+    The vector of a taxonomy's label stays, and of a text_key in `kept`. `texts` comes last, so that a crash before it is
+    repeated in full.
     """
-    orphans = tables.read(TEXTS).join(_held(tables), on="text_key", how="left_anti").select("text_key")
-    staged = tables.stage("orphans", orphans)
+    staged = tables.stage("orphans", orphans(tables))
     count = staged.count()
     if count:
-        labels = tables.read(LABELS).select("text_key")
-        tables.delete(EMBEDDINGS, staged.join(labels, on="text_key", how="left_anti"))
+        stays = tables.read(LABELS).select("text_key")
+        if kept is not None:
+            stays = stays.unionByName(kept.select("text_key"))
+        tables.delete(EMBEDDINGS, staged.join(stays, on="text_key", how="left_anti"))
         for table in (CANDIDATES, LINKS, TEXTS):
             tables.delete(table, staged)
     return count

@@ -129,7 +129,7 @@ def test_another_file_is_no_decision(tmp_path: Path, bundle: Bundle, content: by
 
 
 def test_thresholds_out_of_order_are_refused(bundle: Bundle) -> None:
-    with pytest.raises(DeciderError, match=r"nil_threshold 0.5 is above linking.threshold 0.3"):
+    with pytest.raises(DeciderError, match="nil_threshold 0.5 is above linking.threshold 0.3"):
         chosen(bundle, "linking.threshold=0.3")
 
 

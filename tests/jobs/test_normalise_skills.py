@@ -44,7 +44,10 @@ def test_spark_submit_from_another_folder_writes_tables_and_report(tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "linking.treshold=0.9"], "unknown key 'linking.treshold'; known here: threshold, nil_threshold"),
+        (
+            ["--set", "linking.treshold=0.9"],
+            "unknown key 'linking.treshold'; known here: decider, threshold, nil_threshold",
+        ),
         (["--set", "linking.threshold=1.5"], "'linking.threshold' = 1.5"),
         (["--config", "nowhere.toml"], "--config nowhere.toml: cannot be read"),
         ([], "no taxonomy: give --taxonomy"),

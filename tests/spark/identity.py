@@ -27,16 +27,20 @@ def read(root: Path, table: str) -> pd.DataFrame:
     return frame[contract.schema.names].sort_values(list(contract.key)).reset_index(drop=True)
 
 
-def assert_same_tables(left: Path, right: Path, ties: int = 0) -> int:
-    """`ties`: how many texts may differ by a tie. Gives how many do."""
+def assert_same_tables(
+    left: Path, right: Path, ties: int = 0, thresholds: tuple[float, float] = (THRESHOLD, NIL_THRESHOLD)
+) -> int:
+    """`ties`: how many texts may differ by a tie, to each other or to `thresholds`. Gives how many do."""
     tied: set[str] = set()
     for table in TABLES.values():
-        if table.name in ("runs", "leases", "forgotten"):
+        if table.name in ("runs", "leases", "forgotten", "overrides"):
             continue
         one, other = read(left, table.name), read(right, table.name)
         for row, column in differences(one, other, table).items():
             a, b = one.loc[row], other.loc[row]
-            assert _is_tie(a, b, table, tied), f"{table.name}.{column}, row {row}: {a[column]} != {b[column]}"
+            assert _is_tie(a, b, table, tied, thresholds), (
+                f"{table.name}.{column}, row {row}: {a[column]} != {b[column]}"
+            )
             tied.add(a["text_key"])
     assert len(tied) <= ties
     return len(tied)
@@ -66,12 +70,12 @@ def differences(left: pd.DataFrame, right: pd.DataFrame, table: Table) -> dict[i
     return found
 
 
-def _is_tie(a: pd.Series, b: pd.Series, table: Table, tied: set[str]) -> bool:
+def _is_tie(a: pd.Series, b: pd.Series, table: Table, tied: set[str], thresholds: tuple[float, float]) -> bool:
     if table is CANDIDATES:
         return _tied_candidates(list(a["candidates"]), list(b["candidates"]))
     if table is LINKS:
         near = [[top["score"] for top in link["top"]] for link in (a, b)]
-        at_threshold = any(abs(a["score"] - t) <= TOLERANCE for t in (THRESHOLD, NIL_THRESHOLD))
+        at_threshold = any(abs(a["score"] - t) <= TOLERANCE for t in thresholds)
         return _same(*near) and (a["status"] == b["status"] or at_threshold)
     return table is NORMALISED_SKILLS and a["text_key"] in tied
 

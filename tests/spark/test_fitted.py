@@ -65,4 +65,4 @@ def test_links_are_those_of_one_machine_and_another_lexicon_costs_no_model(
     assert stage_rows(again, "embeddings") <= 1  # the new string of the lexicon
     assert again.summary.ids.lexicon_id != run.summary.ids.lexicon_id
     fresh = job(tmp_path / "fresh", records[:60], *settings)
-    assert_same_tables(again.root, fresh.root, ties=2)
+    assert_same_tables(again.root, fresh.root, ties=2, thresholds=(0.02, 0.005))

@@ -83,5 +83,4 @@ def test_overrides_win_are_revoked_and_cost_no_model(
 
     store_overrides(spark, tables, [replace(one, revoked_by="bob", revoked_at=NOON) for one in overrides])
     job(continued, records[:200])
-    (continued / "tables" / "overrides").rename(continued.parent / "overrides")
     assert_same_tables(continued, finished.root)
