@@ -4,6 +4,7 @@ FILE is a CSV with the columns raw, kind, status, exact_uris and broad_uris (ski
 200 rows or more, drawn at random from the texts to be linked. It runs on one machine and writes no tables.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from rich.table import Table
 from skillsim.calibration import calibrate, draw
 from skillsim.config import load_config
 from skillsim.errors import ConfigError
-from skillsim.judged import answers_of, outcomes, read_judged_strings
+from skillsim.judged import DECIMALS, answers_of, outcomes, read_judged_strings
 from skillsim.normaliser import Normaliser
 from skillsim.spark.job import Assignments, ConfigFile, run_job
 
@@ -36,7 +37,10 @@ def main(
         raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
     strings = read_judged_strings(judged)
     normaliser = Normaliser.from_esco(settings.taxonomy.path, config=settings)
-    links = normaliser.without(strings["raw"].tolist()).link(strings["raw"].tolist())
+    # With thresholds as they are, what they turn into "not a skill" would be missing below them.
+    decider = replace(normaliser.decider, threshold=0.0, nil_threshold=0.0)  # type: ignore[type-var]
+    normaliser = replace(normaliser.without(strings["raw"].tolist()), decider=decider)
+    links = normaliser.link(strings["raw"].tolist())
     found = outcomes(strings, answers_of(links, normaliser.top_k))
     thresholds = calibrate(found, tuple(precision or (0.95, 0.90, 0.80)))
     table = Table(
@@ -50,7 +54,8 @@ def main(
     console.print(table)
     reached = [one for one in thresholds if np.isfinite(one.threshold)]
     if reached:
-        console.print(f"for a precision of {reached[0].precision:g}: --set linking.threshold={reached[0].threshold:g}")
+        at = np.floor(reached[0].threshold * 10**DECIMALS) / 10**DECIMALS  # confidences were rounded
+        console.print(f"for a precision of {reached[0].precision:g}: --set linking.threshold={at:g}")
     if chart is not None:
         draw(found, thresholds, chart)
         console.print(f"{chart}: the curve")

@@ -15,7 +15,7 @@ LEAST_ROWS = 200  # below that an interval says nothing
 @dataclass(frozen=True)
 class Threshold:
     """Matching from `threshold` on finds `recall` of the linkable strings at `reached`, a precision of `precision` or
-    more. `low` and `high`: the 95% bootstrap interval of the threshold; all inf where no threshold reaches it."""
+    more; inf where none reaches it. `low` and `high`: the 95% bootstrap interval of the threshold."""
 
     precision: float
     threshold: float

@@ -180,7 +180,7 @@ class FittedDecider:
                 metadata = file.metadata() or {}
                 parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             fitted_for = FittedFor(**json.loads(metadata["fitted_for"]))
-            threshold, nil_threshold = json.loads(metadata["thresholds"])
+            threshold, nil_threshold = map(float, json.loads(metadata["thresholds"]))
             digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DeciderError(f"linking.decider {path} is no fitted decision ({error}): fit one, {FIT}.") from error
@@ -269,7 +269,8 @@ def logits(p: Parameters, signals: Any, context: Any, text: Any) -> tuple[Any, A
     pairs, none, kinds = [], [], []
     for member in range(p["pair_in"].shape[0]):
         # The context's part of the first layer is the same for all pairs of a text: multiplied once.
-        first = pair @ p["pair_in"][member] + (about @ p["about_in"][member] + p["pair_bias"][member])[text]
+        of_text = about @ p["about_in"][member] + p["pair_bias"][member]
+        first = pair @ p["pair_in"][member] + _of(of_text, text)
         second = _relu(_relu(first) @ p["pair_hidden"][member] + p["pair_hidden_bias"][member])
         pairs.append(second @ p["pair_out"][member])
         hidden = _relu(about @ p["text_in"][member] + p["text_bias"][member])
@@ -277,6 +278,11 @@ def logits(p: Parameters, signals: Any, context: Any, text: Any) -> tuple[Any, A
         none.append(out[:, 0])
         kinds.append(out[:, 1:])
     return _stack(pairs), _stack(none), _stack(kinds)
+
+
+def _of(rows: Any, text: Any) -> Any:
+    """A tensor's gradient through [text] would add up in any order."""
+    return rows[text] if isinstance(rows, np.ndarray) else rows.index_select(0, text)
 
 
 def _relu(values: Any) -> Any:

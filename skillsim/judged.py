@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from skillsim.errors import JudgedError
+from skillsim.lexicon import KINDS
 from skillsim.metrics import ABSTAINED, Outcomes
 
 COLUMNS = ("raw", "kind", "status", "exact_uris", "broad_uris")
@@ -47,6 +48,8 @@ def read_judged_strings(path: Path, strata: Sequence[str] = ()) -> pd.DataFrame:
     for number, row in enumerate(rows.to_dict("records"), start=2):
         if row["status"] not in STATUSES:
             raise JudgedError(f"{path}, row {number}: status {row['status']!r} is none of {', '.join(STATUSES)}.")
+        if unknown := set(row["kind"].split("/")) - set(KINDS):
+            raise JudgedError(f"{path}, row {number}: kind {unknown.pop()!r} is none of {', '.join(KINDS)}.")
         if bool(row["accepted"]) != (row["status"] == "linked") and row["status"] != "disputed":
             raise JudgedError(f"{path}, row {number}: {row['status']}, and {len(row['accepted'])} concepts: mend one.")
     if unknown := set(strata) - set(rows["stratum"]):

@@ -98,7 +98,7 @@ def links_of(
                 decider,
                 preferred=bool(len(pairs) and judgement.sole_preferred[pairs].any()),
                 title=occupations[row] is not None and not judgement.is_label[pairs].any(),
-                kind=kind if kind_probability >= NOT_SKILL else None,
+                kind=kind if entry is None and kind_probability >= NOT_SKILL else None,
                 failure=failures[row],
             )
             if judgement.calibrated and link["status"] in ("matched", "ambiguous"):

@@ -113,6 +113,9 @@ class Normaliser:
         bundle = find_bundle(path, language or settings.taxonomy.language, version or settings.taxonomy.version)
         wanted = settings.encoder
         files = resolve_model(model or wanted.model, wanted.precision, wanted.prompt, wanted.max_length)
+        decider, reasons = choose_decider(settings, bundle, files.model_id)
+        for reason in reasons:
+            log.info("%s", reason)
         encoder = load_encoder(files, settings.encoder.device, settings.encoder.batch_tokens)
         base = Path(cache).expanduser().resolve() if cache else host_cache()
         folder = base / index_id(bundle.taxonomy_id, files.model_id)
@@ -122,9 +125,6 @@ class Normaliser:
                 log.info("indexing the labels of %s, once", path)
                 write(folder, _build_index(read_taxonomy(bundle), encoder).save)
         index = LabelIndex.load(localise(str(folder)))
-        decider, reasons = choose_decider(settings, bundle, files.model_id)
-        for reason in reasons:
-            log.info("%s", reason)
         lexicon = configured_lexicon(settings.linking.lexicon, settings.linking.builtin_lexicon, bundle.language)
         lexicon = lexicon.within(index.concept_row)[0]
         memory = None

@@ -124,9 +124,9 @@ def _initial(found: Pool, members: int) -> dict[str, torch.Tensor]:
 
     return {
         "signal_mean": torch.from_numpy(found.signals.mean(axis=0)),
-        "signal_scale": torch.from_numpy(np.maximum(found.signals.std(axis=0), 1e-3)),
+        "signal_scale": torch.from_numpy(_scale(found.signals)),
         "context_mean": torch.from_numpy(found.context.mean(axis=0)),
-        "context_scale": torch.from_numpy(np.maximum(found.context.std(axis=0), 1e-3)),
+        "context_scale": torch.from_numpy(_scale(found.context)),
         "pair_in": layer(signals, HIDDEN),
         "about_in": layer(about, HIDDEN),
         "pair_bias": zeros(HIDDEN),
@@ -140,12 +140,18 @@ def _initial(found: Pool, members: int) -> dict[str, torch.Tensor]:
     }
 
 
+def _scale(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Standard deviations; 1 for what hardly varies, else a rare value would stand a thousand deviations off."""
+    deviation = values.std(axis=0)
+    return np.where(deviation < 0.05, np.float32(1), deviation)
+
+
 def _loss(parameters: Mapping[str, torch.Tensor], batch: Examples) -> torch.Tensor:
     """-log of what the softmax gives to the accepted candidates, or to "none" where there is none; plus the kind's."""
     found = batch.pool
     text = torch.from_numpy(found.text)
     signals, context = torch.from_numpy(found.signals), torch.from_numpy(found.context)
-    signals = torch.nn.functional.dropout(signals, DROPOUT)
+    signals = torch.where(torch.rand_like(signals) < DROPOUT, parameters["signal_mean"], signals)
     pairs, none, kinds = logits(parameters, signals, context, text)
     pairs, none = pairs.clamp(-30, 30), none.clamp(-30, 30)
     right = torch.from_numpy(batch.right)[:, None]
@@ -284,14 +290,14 @@ def main(folder: Path, taxonomy: Path, out: Path = BUILTIN, settings: list[str] 
     names = ConceptNames.from_table(normaliser.index.concepts)
     rows = parts(judged)
     measured = rows["uniform"] | rows["frequency"]
-    threshold = threshold_of(outcomes(data, judged_by, names, (1.0, 0.0)), measured)
+    threshold = threshold_of(outcomes(data, judged_by, names, (0.0, 0.0)), measured)
     found = outcomes(data, judged_by, names, (threshold, NIL_THRESHOLD))
     console = Console()
     show(console, f"cross-validated, threshold {threshold:.3f}", scores(found, rows))
     scored = measured & np.isfinite(found.confidence)
     brier, curve = reliability(found.confidence[scored], (found.linked & found.top_accepted)[scored])
     console.print(f"Brier score {brier:.4f}\n{curve.round(3)}")
-    bundle = find_bundle(taxonomy, version="1.1.1")
+    bundle = find_bundle(taxonomy, config.taxonomy.language, "1.1.1")
     model_id, top_k = normaliser.encoder.model_id, normaliser.top_k
     fitted_for = FittedFor(model_id, bundle.language, bundle.family, top_k, config.linking.builtin_lexicon)
     metadata = {"fitted_for": json.dumps(asdict(fitted_for)), "thresholds": json.dumps([threshold, NIL_THRESHOLD])}

@@ -20,7 +20,9 @@ ROW = {"u:a": 0, "u:b": 3, "u:c": 7}
 def entries(*rows: tuple[str, list[str]]) -> pa.Table:
     keys = [f"k{row}" for row in range(len(rows))]
     columns = [keys, [verdict for verdict, _ in rows], [uris for _, uris in rows]]
-    return pa.table([pa.array(column, field.type) for column, field in zip(columns, ENTRIES, strict=True)], ENTRIES)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, ENTRIES, strict=True)], schema=ENTRIES
+    )
 
 
 def unit(seed: int, rows: int) -> np.ndarray:
