@@ -50,8 +50,8 @@ def take(sheet: Sheet, by: By, output: Output = None, config: ConfigFile = None,
     with held_tables("review", output, config, set_) as (spark, tables, _):
         of_this = tables.read(NORMALISED_SKILLS).select("taxonomy_id").distinct()
         concepts = tables.read(CONCEPTS).join(of_this, on="taxonomy_id", how="left_semi")
-        concepts = concepts.select("concept_uri", "preferred_label").collect()
-        labels = {row["concept_uri"]: row["preferred_label"] for row in concepts}
+        rows = concepts.select("concept_uri", "preferred_label").collect()
+        labels = {row["concept_uri"]: row["preferred_label"] for row in rows}
         taken = take_decisions(filled, labels, by, datetime.now(UTC))
         if taken.problems:
             raise ReviewError(f"{sheet}: {' '.join(taken.problems)} Correct these rows; nothing was taken.")

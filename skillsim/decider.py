@@ -1,9 +1,8 @@
 """Who judges candidates: the plain score, or what was fitted on judged strings.
 
 Both give a confidence to each candidate of a text; what status follows from it is `skillsim.linking`'s. The fitted one
-is a small network, of which one forward pass reads a text's whole pool: a softmax over its candidates and "none of
-them" (listwise, as in learning to rank: Cao et al. 2007), and one over KINDS. It holds for the encoder, language and
-family of taxonomies that it was fitted for; its signals have another distribution elsewhere.
+is gradient boosted trees over the signals of (text, candidate) pairs, and a logistic regression of a text's kind. It
+holds for the encoder, language and family of taxonomies that it was fitted for: elsewhere signals are spread otherwise.
 """
 
 import hashlib
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from safetensors import SafetensorError, safe_open
+from scipy.special import expit, softmax
 
 from skillsim.config import Config
 from skillsim.encoder import unpack_vectors
@@ -32,10 +32,11 @@ from skillsim.signals import SIGNALS_VERSION, Pool, pool
 BUILTIN = Path(str(files("skillsim") / "data" / "decider" / "decider.safetensors"))
 PLAIN_VERSION = 1
 THRESHOLD, NIL_THRESHOLD = 0.8, 0.5  # of the plain score (training/LOG.md)
+_ROWS = 512  # a block of rows and all trees stay in the cache
 
 Array = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-Parameters = Mapping[str, Any]  # arrays, or tensors while it is fitted
+Parameters = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class FittedFor:
 
 @dataclass(frozen=True)
 class FittedDecider:
-    """The network of a file by training.decider, with thresholds of the probability; executors get it whole."""
+    """What a file by training.decider holds, with thresholds of the probability; executors get it whole."""
 
     parameters: Parameters = field(repr=False, compare=False)
     digest: str
@@ -248,53 +249,31 @@ def choose_decider(config: Config, bundle: Bundle, model_id: str) -> tuple[Decid
 
 def probabilities(parameters: Parameters, found: Pool) -> tuple[Array, Array]:
     """((pairs,) probability of each pair to be right, (texts, KINDS) of each kind)."""
-    pairs, none, kinds = logits(parameters, found.signals, found.context, found.text)
-    most = none.copy()
-    some = np.diff(found.starts) > 0
-    if len(pairs):
-        most[some] = np.maximum(most[some], np.maximum.reduceat(pairs, found.starts[:-1][some], axis=0))
-    weight = np.exp(pairs - most[found.text])
-    total = np.exp(none - most)
-    np.add.at(total, found.text, weight)
-    probability = (weight / total[found.text]).mean(axis=1)
-    kinds = np.exp(kinds - kinds.max(axis=2, keepdims=True))
-    kinds = (kinds / kinds.sum(axis=2, keepdims=True)).mean(axis=1)
-    return probability, kinds
+    rows = np.concatenate([found.signals, found.context[found.text]], axis=1)
+    kinds = (found.context - parameters["kind_mean"]) / parameters["kind_scale"]
+    kinds = kinds @ parameters["kind_weight"] + parameters["kind_bias"]
+    return expit(tree_sum(parameters, rows)).astype(np.float32), softmax(kinds, axis=1).astype(np.float32)
 
 
-def logits(p: Parameters, signals: Any, context: Any, text: Any) -> tuple[Any, Any, Any]:
-    """Of m networks: (pairs, m), (texts, m) of "none", (texts, m, KINDS); arrays, or tensors while they are fitted."""
-    pair = (signals - p["signal_mean"]) / p["signal_scale"]
-    about = (context - p["context_mean"]) / p["context_scale"]
-    pairs, none, kinds = [], [], []
-    for member in range(p["pair_in"].shape[0]):
-        # The context's part of the first layer is the same for all pairs of a text: multiplied once.
-        of_text = about @ p["about_in"][member] + p["pair_bias"][member]
-        first = pair @ p["pair_in"][member] + _of(of_text, text)
-        second = _relu(_relu(first) @ p["pair_hidden"][member] + p["pair_hidden_bias"][member])
-        pairs.append(second @ p["pair_out"][member])
-        hidden = _relu(about @ p["text_in"][member] + p["text_bias"][member])
-        out = hidden @ p["text_out"][member] + p["text_out_bias"][member]
-        none.append(out[:, 0])
-        kinds.append(out[:, 1:])
-    return _stack(pairs), _stack(none), _stack(kinds)
+def tree_sum(parameters: Parameters, rows: Array) -> npt.NDArray[np.float64]:
+    """(rows,) log-odds: what the leaves that a row ends in add up to.
 
-
-def _of(rows: Any, text: Any) -> Any:
-    """A tensor's gradient through [text] would add up in any order."""
-    return rows[text] if isinstance(rows, np.ndarray) else rows.index_select(0, text)
-
-
-def _relu(values: Any) -> Any:
-    return values * (values > 0)
-
-
-def _stack(parts: Sequence[Any]) -> Any:
-    if isinstance(parts[0], np.ndarray):
-        return np.stack(parts, axis=1)
-    import torch
-
-    return torch.stack(list(parts), dim=1)
+    All trees of a block of rows go down a level at a time; a leaf is its own child.
+    """
+    feature, threshold, value = (parameters[name] for name in ("tree_feature", "tree_threshold", "tree_value"))
+    left, right = parameters["tree_left"], parameters["tree_right"]
+    first = np.arange(len(feature)) * feature.shape[1]
+    flat = [one.ravel() for one in (feature, threshold, left, right, value)]
+    total = np.empty(len(rows))
+    for start in range(0, len(rows), _ROWS):
+        block = rows[start : start + _ROWS]
+        offset = (np.arange(len(block)) * block.shape[1])[:, None]
+        node = np.broadcast_to(first, (len(block), len(first)))
+        for _ in range(int(parameters["tree_depth"])):
+            goes_left = block.ravel()[offset + flat[0][node]] <= flat[1][node]
+            node = first + np.where(goes_left, flat[2][node], flat[3][node])
+        total[start : start + _ROWS] = flat[4][node].sum(axis=1)
+    return total + float(parameters["baseline"])
 
 
 def _hash(parts: Sequence[Any]) -> str:

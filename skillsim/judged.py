@@ -69,7 +69,7 @@ def answers_of(links: pd.DataFrame, top_k: int) -> Answers:
         for found in links["candidates"]
     ]
     shown = links[confidence_column(links)].astype(float).round(DECIMALS).fillna(ABSTAINED)
-    confidence: npt.NDArray[np.float64] = shown.to_numpy(dtype=np.float64, copy=True)
+    confidence = np.array(shown, dtype=np.float64)
     confidence[links["status"].isin(["not_skill", "rejected"])] = ABSTAINED
     return Answers(top, candidates, confidence, (links["status"] == "matched").to_numpy())
 

@@ -3,7 +3,7 @@
 Computed when links are decided (a product of texts and some thousand strings): another lexicon costs no retrieval.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +16,19 @@ from scipy import sparse
 from skillsim.encoder import Encoder, Vectors
 from skillsim.errors import ModelError
 from skillsim.lexicon import Lexicon
-from skillsim.ngrams import Floats
+from skillsim.ngrams import Floats, NgramView
 
 # Chosen on folds of the judged strings (training/LOG.md).
 NEIGHBOURS = 10
 SHARPNESS = 12.0  # a vote weighs exp(SHARPNESS * cosine)
+LEXICAL = 20  # nearest strings by character n-grams
 NOBODY = 0.35  # cosine of a string that is always there and votes for nothing
 
 VERDICTS = ("concept", "nil", "title", "junk", "multi")
 ENTRIES = pa.schema(
     [
         ("text_key", pa.string()),
+        ("text", pa.string()),
         ("verdict", pa.string()),  # one of VERDICTS
         ("concepts", pa.list_(pa.string())),  # best first
     ]
@@ -37,18 +39,22 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Votes:
-    """Of n texts; `best`, `strings`, `share`, `first` are (n, memory's concepts), `nearest`, `verdict` (n, VERDICTS).
+    """Of n texts; `best`, `strings`, `share`, `first` are (n, memory's concepts), `nearest`, `lexical_nearest`,
+    `verdict` (n, VERDICTS).
 
-    `best`: cosine to the nearest string of a concept, 0 where that is negative; `strings`: how many have it. `share`
+    `best`: cosine to the nearest string of a concept, 0 where that is negative; `lexical`: the same over character
+    n-grams, among the LEXICAL nearest; `strings`: how many strings have the concept. `share`
     and `first`: part of the vote of the NEIGHBOURS nearest that is for a concept at all, and as a string's best one.
     `neighbours`: (n, NEIGHBOURS) entries, nearest first, and `cosine` of each; one of 0 or less does not vote.
     """
 
     best: Floats
+    lexical: Floats
     strings: Floats
     share: Floats
     first: Floats
     nearest: Floats
+    lexical_nearest: Floats
     verdict: Floats
     neighbours: Rows
     cosine: Floats
@@ -61,8 +67,11 @@ class Memory:
     that entries have, ascending.
     """
 
-    def __init__(self, entries: pa.Table, matrix: Floats, concept_row: Mapping[str, int]) -> None:
+    def __init__(
+        self, entries: pa.Table, matrix: Floats, concept_row: Mapping[str, int], ngrams: NgramView | None = None
+    ) -> None:
         self.entries = entries
+        self._ngrams = ngrams or (NgramView.fit(entries["text"].to_pylist()) if entries.num_rows else None)
         self.matrix = matrix.view(np.ndarray)
         self._concept_row = concept_row
         lists = entries["concepts"].to_pylist()
@@ -94,7 +103,9 @@ class Memory:
         kept = [row for row in range(entries.num_rows) if row not in encoded.failures]
         return Memory(entries.take(pa.array(kept, pa.int64())), encoded.vectors[kept].astype(np.float32), concept_row)
 
-    def votes(self, vectors: Vectors, left_out: sparse.csr_matrix | None = None) -> Votes:
+    def votes(
+        self, texts: Sequence[str], vectors: Vectors | Floats, left_out: sparse.csr_matrix | None = None
+    ) -> Votes:
         """Of a block of texts; `left_out`: (n, entries), True where a text must not see an entry, as if not judged."""
         import torch
 
@@ -115,6 +126,7 @@ class Memory:
         nearest = np.stack(
             [cosine[:, self._verdict == verdict].max(axis=1, initial=0.0) for verdict in range(len(VERDICTS))], axis=1
         )
+        lexical, lexical_nearest = self._lexical(texts, left_out)
         strings = np.broadcast_to(np.asarray(self._has.sum(axis=0)).ravel(), (len(cosine), len(self.concepts)))
         if left_out is not None:
             strings = strings - (left_out.astype(np.float32) @ self._has).toarray()
@@ -123,14 +135,32 @@ class Memory:
             best = np.maximum(0, np.maximum.reduceat(cosine[:, self._entry_of_pair], self._starts, axis=1))
         return Votes(
             best,
+            lexical,
             strings,
             (ballots @ self._has).toarray(),
             (ballots @ self._has_first).toarray(),
             nearest,
+            lexical_nearest,
             (ballots @ self._is_of).toarray(),
             neighbours,
             near,
         )
+
+    def _lexical(self, texts: Sequence[str], left_out: sparse.csr_matrix | None) -> tuple[Floats, Floats]:
+        """((n, concepts), (n, VERDICTS)): the best n-gram cosine."""
+        by_concept = np.zeros((len(texts), len(self.concepts)), dtype=np.float32)
+        by_verdict = np.zeros((len(texts), len(VERDICTS)), dtype=np.float32)
+        if self._ngrams is None or not len(texts):
+            return by_concept, by_verdict
+        hits = self._ngrams.hits(texts, LEXICAL)
+        if left_out is not None:
+            hits = hits - hits.multiply(left_out)
+        hits = hits.tocoo()
+        np.maximum.at(by_verdict, (hits.row, self._verdict[hits.col]), hits.data)
+        having = self._has[hits.col]
+        pair = np.repeat(np.arange(len(hits.col)), np.diff(having.indptr))
+        np.maximum.at(by_concept, (hits.row[pair], having.indices), hits.data[pair])
+        return by_concept, by_verdict
 
     def without(self, text_keys: Collection[str]) -> "Memory":
         """To score strings as if they had not been judged."""
@@ -141,19 +171,23 @@ class Memory:
     def save(self, folder: Path) -> None:
         """Its files, into an empty folder (skillsim.artifacts.write)."""
         np.save(folder / "matrix.npy", self.matrix)
+        if self._ngrams is not None:
+            self._ngrams.save(folder)
         pq.write_table(self.entries, folder / "entries.parquet")
 
     @staticmethod
     def load(folder: Path, concept_row: Mapping[str, int]) -> "Memory":
         matrix = np.load(folder / "matrix.npy", mmap_mode="c")  # copy-on-write, since torch warns of read-only arrays
-        return Memory(pq.read_table(folder / "entries.parquet"), matrix, concept_row)
+        entries = pq.read_table(folder / "entries.parquet")
+        ngrams = NgramView.load(folder, entries.num_rows) if entries.num_rows else None
+        return Memory(entries, matrix, concept_row, ngrams)
 
 
 def memory_entries(lexicon: Lexicon) -> pa.Table:
     """ENTRIES of a lexicon, those too that are ambiguous: they vote, though they do not decide."""
     entries = lexicon.entries.values()
     verdicts = [e.kind if e.kind != "skill" else "concept" if e.concepts else "nil" for e in entries]
-    columns = [list(lexicon.entries), verdicts, [e.concepts for e in entries]]
+    columns = [list(lexicon.entries), [e.text for e in entries], verdicts, [e.concepts for e in entries]]
     return pa.table([pa.array(c, field.type) for c, field in zip(columns, ENTRIES, strict=True)], schema=ENTRIES)
 
 

@@ -42,15 +42,14 @@ class NgramView:
         vectorizer = TfidfVectorizer(**NGRAMS, min_df=min_df, max_df=max_df)
         return NgramView(vectorizer, vectorizer.fit_transform(texts).T.tocsr())
 
+    def hits(self, texts: Sequence[str], top: int) -> sparse.csr_matrix:
+        """(texts, labels): cosines to the `top` nearest labels of each text."""
+        grams = self._vectorizer.transform(texts)
+        return sp_matmul_topn(grams, self._transposed, top_n=top, threshold=0.05, n_threads=1)
+
     def by_concept(self, texts: Sequence[str], concept_of_label: npt.NDArray[np.int32], concepts: int) -> Floats:
         """(texts, concepts): the best cosine over a concept's labels, among the top labels of each text."""
-        hits = sp_matmul_topn(
-            self._vectorizer.transform(texts),
-            self._transposed,
-            top_n=NGRAM_TOP_LABELS,
-            threshold=0.05,
-            n_threads=1,
-        )
+        hits = self.hits(texts, NGRAM_TOP_LABELS)
         scores = np.zeros((len(texts), concepts), dtype=np.float32)
         rows = np.repeat(np.arange(len(texts)), np.diff(hits.indptr))
         np.maximum.at(scores, (rows, concept_of_label[hits.indices]), hits.data)

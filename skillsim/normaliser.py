@@ -158,7 +158,7 @@ class Normaliser:
         for candidate in (link["candidates"] or ())[:3]:
             lines.append(evidence(candidate, link["text"]))
         if self.memory is not None and link["candidates"]:
-            votes = self.memory.votes(self.encoder.encode([link["text"]]).vectors)
+            votes = self.memory.votes([link["text"]], self.encoder.encode([link["text"]]).vectors)
             near = zip(votes.neighbours[0].tolist(), votes.cosine[0].tolist(), strict=True)
             lines.append(remembered([(*self._judged(row), cosine) for row, cosine in near]))
         return "\n".join(lines)

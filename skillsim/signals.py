@@ -26,14 +26,16 @@ SIGNALS = (
     *("fused_rank", "retrieved"),
     *("exact_preferred", "exact_alternative", "exact_hidden", "sharers"),
     *("occupations", "label_length"),
-    *("memory", "memory_gap", "share", "share_gap", "first", "strings"),
+    *("memory", "memory_gap", "share", "share_gap", "first", "strings", "lexical", "lexical_gap"),
 )
 CONTEXT = (
     *("best_cosine", "cosine_margin", "best_fused", "fused_margin"),
     *(f"nearest_{verdict}" for verdict in VERDICTS),
     *(f"votes_{verdict}" for verdict in VERDICTS),
+    *(f"lexical_{verdict}" for verdict in VERDICTS),
     *("is_title", "is_label", "length", "words"),
 )
+LEXICALLY_NEAR = 0.4  # from which a judged string's concepts are candidates
 _BLOCK = 256
 
 Rows = npt.NDArray[np.int64]
@@ -101,7 +103,7 @@ def _pool(
         np.arange(len(lists)), pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     )
     kept = pc.index_in(pc.struct_field(flat, "concept_uri"), value_set=index.concept_uris).to_numpy()
-    votes = memory.votes(query, left_out)
+    votes = memory.votes(texts["text"].to_pylist(), query, left_out)
     text, concept, place = _union(kept_text, kept.astype(np.int64), memory.concepts, votes)
     signals = {name: np.zeros(len(text), dtype=np.float32) for name in SIGNALS}
     _retrieved(signals, index, flat, place, text, concept, query)
@@ -110,7 +112,7 @@ def _pool(
     signals["fused"] = fused(signals)
     for gap, of in (("cosine", "cosine"), ("preferred", "preferred_cosine"), ("ngram", "ngram"), ("fused", "fused")):
         signals[f"{gap}_gap"] = signals[of] - _best(signals[of], starts)[text]
-    for name in ("memory", "share"):
+    for name in ("memory", "share", "lexical"):
         signals[f"{name}_gap"] = signals[name] - _best(signals[name], starts)[text]
     signals["fused_rank"] = np.log1p(_rank(signals["fused"], text, starts)).astype(np.float32)
     lengths = pc.utf8_length(texts["text"]).to_numpy().astype(np.float32)
@@ -121,7 +123,7 @@ def _pool(
 
 def _union(kept_text: Rows, kept: Rows, remembered: Rows, votes: Votes) -> tuple[Rows, Rows, Rows]:
     """(text, concept, place among the kept or -1) of all pairs, by text and concept."""
-    voted_text, column = np.nonzero(votes.share)
+    voted_text, column = np.nonzero((votes.share > 0) | (votes.lexical >= LEXICALLY_NEAR))
     text = np.concatenate([kept_text, voted_text])
     concept = np.concatenate([kept, remembered[column]])
     place = np.concatenate([np.arange(len(kept)), np.full(len(column), -1)])
@@ -159,7 +161,8 @@ def _retrieved(
 
 def fused(signals: dict[str, Floats]) -> Floats:
     """Retrieval's order (FUSION) of any pair."""
-    return sum((weight * signals[name] for name, weight in FUSION.items()), np.float32(0)).astype(np.float32)
+    weights = np.array(list(FUSION.values()), dtype=np.float32)
+    return np.asarray(weights @ np.stack([signals[name] for name in FUSION]), dtype=np.float32)
 
 
 def _remembered(signals: dict[str, Floats], memory: Memory, votes: Votes, text: Rows, concept: Rows) -> None:
@@ -168,7 +171,12 @@ def _remembered(signals: dict[str, Floats], memory: Memory, votes: Votes, text: 
     column = np.minimum(np.searchsorted(memory.concepts, concept), len(memory.concepts) - 1)
     known = memory.concepts[column] == concept
     at = (text[known], column[known])
-    for name, values in (("memory", votes.best), ("share", votes.share), ("first", votes.first)):
+    for name, values in (
+        ("memory", votes.best),
+        ("share", votes.share),
+        ("first", votes.first),
+        ("lexical", votes.lexical),
+    ):
         signals[name][known] = values[at]
     signals["strings"][known] = np.log1p(votes.strings[at])
 
@@ -205,6 +213,7 @@ def _context(texts: pa.Table, signals: dict[str, Floats], votes: Votes, starts: 
         *_margin(signals["fused"], starts),
         *votes.nearest.T,
         *votes.verdict.T,
+        *votes.lexical_nearest.T,
         texts["occupation_uri"].is_valid().to_numpy(),
         _best(is_label, starts),
         np.log(lengths),

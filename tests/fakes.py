@@ -94,33 +94,28 @@ def raising(error: Exception, when: Callable[[Batch], bool]) -> Callable[[Batch]
     return fault
 
 
-MEMBERS, HIDDEN = 2, 4
-
-
-def network(seed: int = 0) -> dict[str, np.ndarray]:
-    """A decision that was never fitted: parameters of skillsim.decider.logits."""
+def tree_parameters(seed: int = 0, trees: int = 3) -> dict[str, np.ndarray]:
+    """A decision that was never fitted, as skillsim.decider.probabilities reads it: trees of two levels."""
     random = np.random.default_rng(seed)
-    signals, about = len(SIGNALS), len(CONTEXT)
-    shapes = {
-        "signal_mean": (signals,),
-        "context_mean": (about,),
-        "pair_in": (MEMBERS, signals, HIDDEN),
-        "about_in": (MEMBERS, about, HIDDEN),
-        "pair_bias": (MEMBERS, HIDDEN),
-        "pair_hidden": (MEMBERS, HIDDEN, 3),
-        "pair_hidden_bias": (MEMBERS, 3),
-        "pair_out": (MEMBERS, 3),
-        "text_in": (MEMBERS, about, HIDDEN),
-        "text_bias": (MEMBERS, HIDDEN),
-        "text_out": (MEMBERS, HIDDEN, 1 + len(KINDS)),
-        "text_out_bias": (MEMBERS, 1 + len(KINDS)),
+    features, about, nodes = len(SIGNALS) + len(CONTEXT), len(CONTEXT), 7
+    children = np.tile([[1, 3, 5, 3, 4, 5, 6], [2, 4, 6, 3, 4, 5, 6]], (trees, 1, 1)).astype(np.int32)
+    value = random.normal(size=(trees, nodes)) * ([0] * 3 + [1] * 4)
+    return {
+        "tree_feature": random.integers(0, features, (trees, nodes)).astype(np.int32),
+        "tree_threshold": random.normal(size=(trees, nodes)) * 0.3,
+        "tree_left": np.ascontiguousarray(children[:, 0]),
+        "tree_right": np.ascontiguousarray(children[:, 1]),
+        "tree_value": value,
+        "tree_depth": np.array(2),
+        "baseline": np.array(-3.0),
+        "kind_mean": np.zeros(about, np.float32),
+        "kind_scale": np.ones(about, np.float32),
+        "kind_weight": random.normal(size=(about, len(KINDS))).astype(np.float32),
+        "kind_bias": np.zeros(len(KINDS), np.float32),
     }
-    found = {name: (0.3 * random.normal(size=shape)).astype(np.float32) for name, shape in shapes.items()}
-    scales = {"signal_scale": np.ones(signals, np.float32), "context_scale": np.full(about, 2, np.float32)}
-    return found | scales
 
 
 def fitted_file(path: Path, fitted_for: FittedFor, thresholds: tuple[float, float] = (0.6, 0.1)) -> Path:
     metadata = {"fitted_for": json.dumps(asdict(fitted_for)), "thresholds": json.dumps(thresholds)}
-    save_file(network(), path, metadata=metadata)
+    save_file(tree_parameters(), path, metadata=metadata)
     return path

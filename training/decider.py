@@ -2,7 +2,7 @@
 
     python -m training.decider JUDGED_FOLDER TAXONOMY [--out FILE] [--set section.key=value]
 
-Scores come from grouped cross-validation (training.splits): no string is judged by a network that saw its fold, nor
+Scores come from grouped cross-validation (training.splits): no string is judged by a decision that saw its fold, nor
 with its own judgement, or a near-duplicate's, in memory. The file that is written was fitted on all strings; its
 thresholds are those of the cross-validation.
 """
@@ -11,36 +11,43 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 from safetensors.numpy import save_file
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from skillsim.config import load_config
-from skillsim.decider import BUILTIN, FittedFor, Judgement, judgement, logits, probabilities
+from skillsim.decider import BUILTIN, FittedFor, Judgement, judgement, probabilities
 from skillsim.esco import find_bundle
 from skillsim.lexicon import KINDS
 from skillsim.linking import ConceptNames, best_first, links_of
 from skillsim.memory import Memory
 from skillsim.metrics import ABSTAINED, Outcomes, Score, bootstrap_weights, cut_at_precision, linking_scores
 from skillsim.normaliser import Normaliser
-from skillsim.signals import CONTEXT, SIGNALS, Pool, pool
+from skillsim.signals import CONTEXT, Pool, pool
 from skillsim.text import parse_mention
 from training.judged import MEASURED, read_judged
 from training.splits import FOLDS, near_duplicates, read_splits
 
-# Chosen on the folds without V (training/LOG.md).
-HIDDEN, HIDDEN_2, TEXT_HIDDEN = 48, 24, 24
-MEMBERS = 3
-EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 16, 256, 3e-3, 1e-3
-DROPOUT = 0.1
-MEASURED_WEIGHT = 2.0  # of a string drawn at random, against one of the heads of lists
+# Chosen by cross-validation, where differences stayed within the noise (training/LOG.md).
+TREES = {
+    "max_iter": 150,
+    "learning_rate": 0.08,
+    "max_leaf_nodes": 15,
+    "min_samples_leaf": 40,
+    "l2_regularization": 2.0,
+    "max_features": 0.5,
+}
+KIND_C = 0.1  # inverse strength of the kind's penalty
 TARGET_PRECISION = 0.90
 NIL_THRESHOLD = 0.1
 
@@ -50,13 +57,12 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Examples:
-    """`judged`: one row a text, with group, fold and validation. `right`: (pairs,) whether a pair is accepted."""
+    """`judged`: one row a text, with fold and validation. `right`: whether a pair is accepted; `kind`: row in KINDS."""
 
     judged: pd.DataFrame
     pool: Pool
     right: Bools
     kind: Rows
-    weight: npt.NDArray[np.float32]
 
     def take(self, texts: Bools) -> "Examples":
         """The texts where `texts` holds."""
@@ -71,7 +77,7 @@ class Examples:
             np.searchsorted(text, np.arange(texts.sum() + 1)),
         )
         rows = self.judged[texts].reset_index(drop=True)
-        return Examples(rows, found, self.right[pairs], self.kind[texts], self.weight[texts])
+        return Examples(rows, found, self.right[pairs], self.kind[texts])
 
 
 def examples(judged: pd.DataFrame, normaliser: Normaliser) -> Examples:
@@ -87,87 +93,65 @@ def examples(judged: pd.DataFrame, normaliser: Normaliser) -> Examples:
     pooled = pool(index, memory, table, vectors, left_out)
     accepted = [{index.concept_row.get(uri, -1) for uri in uris} for uris in judged["accepted"]]
     right = np.array([c in accepted[t] for t, c in zip(pooled.text.tolist(), pooled.concept.tolist(), strict=True)])
-    weight = np.where(judged["stratum"].isin(MEASURED), MEASURED_WEIGHT, 1.0).astype(np.float32)
-    return Examples(judged, pooled, right, np.array([KINDS.index(kind) for kind in judged["kind"]]), weight)
+    return Examples(judged, pooled, right, np.array([KINDS.index(kind) for kind in judged["kind"]]))
 
 
-def fit(data: Examples, members: int = MEMBERS, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
-    """The parameters of decider.logits."""
-    torch.manual_seed(seed)
-    parameters = _initial(data.pool, members)
-    learned = [value for name, value in parameters.items() if value.requires_grad]
-    steps = EPOCHS * -(-len(data.judged) // BATCH)
-    optimiser = torch.optim.AdamW(learned, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    random = np.random.default_rng(seed)
-    for _ in range(EPOCHS):
-        order = random.permutation(len(data.judged))
-        for start in range(0, len(order), BATCH):
-            mask = np.zeros(len(data.judged), dtype=bool)
-            mask[order[start : start + BATCH]] = True
-            loss = _loss(parameters, data.take(mask))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-    return {name: np.ascontiguousarray(value.detach().numpy()) for name, value in parameters.items()}
-
-
-def _initial(found: Pool, members: int) -> dict[str, torch.Tensor]:
-    signals, about = len(SIGNALS), len(CONTEXT)
-
-    def layer(inputs: int, *outputs: int) -> torch.Tensor:
-        return (torch.randn(members, inputs, *outputs) * (2 / inputs) ** 0.5).requires_grad_()
-
-    def zeros(*shape: int) -> torch.Tensor:
-        return torch.zeros(members, *shape, requires_grad=True)
-
-    return {
-        "signal_mean": torch.from_numpy(found.signals.mean(axis=0)),
-        "signal_scale": torch.from_numpy(_scale(found.signals)),
-        "context_mean": torch.from_numpy(found.context.mean(axis=0)),
-        "context_scale": torch.from_numpy(_scale(found.context)),
-        "pair_in": layer(signals, HIDDEN),
-        "about_in": layer(about, HIDDEN),
-        "pair_bias": zeros(HIDDEN),
-        "pair_hidden": layer(HIDDEN, HIDDEN_2),
-        "pair_hidden_bias": zeros(HIDDEN_2),
-        "pair_out": layer(HIDDEN_2),
-        "text_in": layer(about, TEXT_HIDDEN),
-        "text_bias": zeros(TEXT_HIDDEN),
-        "text_out": layer(TEXT_HIDDEN, 1 + len(KINDS)),
-        "text_out_bias": zeros(1 + len(KINDS)),
+def fit(data: Examples, seed: int = 0) -> dict[str, npt.NDArray[Any]]:
+    """What decider.probabilities reads."""
+    found = data.pool
+    trees = HistGradientBoostingClassifier(**TREES, early_stopping=False, random_state=seed)
+    trees.fit(np.concatenate([found.signals, found.context[found.text]], axis=1), data.right)
+    about = StandardScaler().fit(found.context)
+    kinds = LogisticRegression(C=KIND_C, max_iter=2_000).fit(about.transform(found.context), data.kind)
+    weight = np.zeros((found.context.shape[1], len(KINDS)))
+    bias = np.full(len(KINDS), -30.0)  # a kind that no string has
+    weight[:, kinds.classes_], bias[kinds.classes_] = _of_each_class(kinds)
+    scale = np.asarray(about.scale_)
+    return tree_arrays(trees) | {
+        "kind_mean": np.asarray(about.mean_, dtype=np.float32),
+        "kind_scale": scale.astype(np.float32),
+        "kind_weight": weight.astype(np.float32),
+        "kind_bias": bias.astype(np.float32),
     }
 
 
-def _scale(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Standard deviations; 1 for what hardly varies, else a rare value would stand a thousand deviations off."""
-    deviation = values.std(axis=0)
-    return np.where(deviation < 0.05, np.float32(1), deviation)
+def _of_each_class(model: LogisticRegression) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Weights and biases of a softmax; of two classes scikit-learn keeps the second's alone."""
+    weight, bias = model.coef_.T, model.intercept_
+    return (weight, bias) if len(model.classes_) > 2 else (np.hstack([0 * weight, weight]), np.array([0.0, bias[0]]))
 
 
-def _loss(parameters: Mapping[str, torch.Tensor], batch: Examples) -> torch.Tensor:
-    """-log of what the softmax gives to the accepted candidates, or to "none" where there is none; plus the kind's."""
-    found = batch.pool
-    text = torch.from_numpy(found.text)
-    signals, context = torch.from_numpy(found.signals), torch.from_numpy(found.context)
-    signals = torch.where(torch.rand_like(signals) < DROPOUT, parameters["signal_mean"], signals)
-    pairs, none, kinds = logits(parameters, signals, context, text)
-    pairs, none = pairs.clamp(-30, 30), none.clamp(-30, 30)
-    right = torch.from_numpy(batch.right)[:, None]
-    total = torch.zeros_like(none).index_add(0, text, pairs.exp()) + none.exp()
-    good = torch.zeros_like(none).index_add(0, text, pairs.exp() * right)
-    has = torch.zeros(len(none), 1).index_add(0, text, right.float()) > 0
-    choice = total.log() - torch.where(has, good, none.exp()).log()
-    kind = torch.nn.functional.cross_entropy(
-        kinds.flatten(0, 1), torch.from_numpy(batch.kind).repeat_interleave(kinds.shape[1]), reduction="none"
-    ).view(kinds.shape[:2])
-    weight = torch.from_numpy(batch.weight)[:, None]
-    return (weight * (choice + kind)).mean()
+def tree_arrays(model: HistGradientBoostingClassifier) -> dict[str, npt.NDArray[Any]]:
+    """(trees, nodes) arrays of a fitted model, that no version of scikit-learn is needed to read; a leaf is its own
+    child."""
+    trees = [predictor.nodes for (predictor,) in model._predictors]
+    shape = len(trees), max(map(len, trees))
+    own = np.broadcast_to(np.arange(shape[1], dtype=np.int32), shape)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "tree_feature": np.zeros(shape, np.int32),
+        "tree_threshold": np.zeros(shape, np.float64),
+        "tree_left": own.copy(),
+        "tree_right": own.copy(),
+        "tree_value": np.zeros(shape, np.float64),
+        "tree_depth": np.array(max(int(nodes["depth"].max()) for nodes in trees)),
+        "baseline": np.array(float(np.ravel(model._baseline_prediction)[0])),
+    }
+    for row, nodes in enumerate(trees):
+        inner = np.flatnonzero(nodes["is_leaf"] == 0)
+        for name, of in (
+            ("feature", "feature_idx"),
+            ("threshold", "num_threshold"),
+            ("left", "left"),
+            ("right", "right"),
+        ):
+            arrays[f"tree_{name}"][row, inner] = nodes[of][inner]
+        leaves = np.flatnonzero(nodes["is_leaf"])
+        arrays["tree_value"][row, leaves] = nodes["value"][leaves]
+    return arrays
 
 
 def cross_validate(data: Examples) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """(pairs,) and (texts, KINDS) probabilities, each by a network that did not see the text's fold."""
+    """(pairs,) and (texts, KINDS) probabilities, each by a decision that did not see the text's fold."""
     probability = np.zeros(len(data.right), dtype=np.float32)
     kinds = np.zeros((len(data.judged), len(KINDS)), dtype=np.float32)
     for fold in range(FOLDS):

@@ -32,6 +32,5 @@ def collect_undecided(normalised: DataFrame, links: DataFrame, min_records: int,
         .orderBy(F.desc(F.col("mentions") * uncertain), "text")
         .limit(rows)
     )
-    texts = pd.DataFrame(found.toArrow().to_pylist(), columns=found.columns)
-    texts["explanation"] = [in_words(link) for link in texts.to_dict("records")]
-    return texts
+    undecided = found.toArrow().to_pylist()
+    return pd.DataFrame(undecided, columns=found.columns).assign(explanation=[in_words(row) for row in undecided])

@@ -26,8 +26,8 @@ def orphans(tables: Tables) -> DataFrame:
 def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
     """Remove the texts of no mention, with vectors, candidates and links; how many those were.
 
-    The vector of a taxonomy's label stays, and of a text_key in `kept`. `texts` comes last, so that a crash before it is
-    repeated in full.
+    The vector of a taxonomy's label stays, and of a text_key in `kept`. `texts` comes last, so that a crash before it
+    is repeated in full.
     """
     staged = tables.stage("orphans", orphans(tables))
     count = staged.count()

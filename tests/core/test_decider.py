@@ -1,4 +1,4 @@
-"""The fitted decision: its softmax against plain sums, its file, and when it gives way to the plain score."""
+"""The fitted decision: its trees walked one by one, its file, and when it gives way to the plain score."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +17,14 @@ from skillsim.decider import (
     FittedFor,
     PlainDecider,
     choose_decider,
-    logits,
     probabilities,
 )
 from skillsim.errors import DeciderError
 from skillsim.esco import Bundle, find_bundle
+from skillsim.lexicon import KINDS
 from skillsim.model_files import resolve_model
 from skillsim.signals import CONTEXT, SIGNALS, Pool
-from tests.fakes import MEMBERS, fitted_file, network
+from tests.fakes import fitted_file, tree_parameters
 
 
 def random_pool(sizes: list[int], seed: int) -> Pool:
@@ -36,28 +36,21 @@ def random_pool(sizes: list[int], seed: int) -> Pool:
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.integers(0, 99))
-def test_probabilities_are_a_softmax_over_a_texts_pairs_and_none(sizes: list[int], seed: int) -> None:
-    found, p = random_pool(sizes, seed), network(seed)
-    pairs, none, kinds = logits(p, found.signals, found.context, found.text)
-    probability, kind = probabilities(p, found)
-    assert probability.shape == (sum(sizes),)
-    for text in range(len(sizes)):
-        of = slice(found.starts[text], found.starts[text + 1])
-        expected = np.zeros(sizes[text])
-        for member in range(MEMBERS):
-            weight = np.exp(pairs[of, member].astype(float))
-            expected += weight / (weight.sum() + np.exp(float(none[text, member]))) / MEMBERS
-        assert probability[of] == pytest.approx(expected, abs=1e-5)
-        assert probability[of].sum() <= 1 + 1e-5
-        assert kind[text].sum() == pytest.approx(1, abs=1e-5)
-
-
-def test_huge_logits_overflow_nothing() -> None:
-    found = random_pool([3, 0, 2], 1)
-    p = network()
-    probability, kind = probabilities({**p, "pair_out": p["pair_out"] * 1e6, "text_out": p["text_out"] * 1e6}, found)
-    assert np.isfinite(probability).all()
-    assert np.isfinite(kind).all()
+def test_a_pairs_probability_is_what_its_leaves_add_up_to(sizes: list[int], seed: int) -> None:
+    found, p = random_pool(sizes, seed), tree_parameters(seed)
+    probability, kinds = probabilities(p, found)
+    rows = np.concatenate([found.signals, found.context[found.text]], axis=1)
+    for row, got in zip(rows, probability, strict=True):
+        total = float(p["baseline"])
+        for tree in range(len(p["tree_feature"])):
+            node = 0
+            while p["tree_left"][tree, node] != node:
+                goes_left = row[p["tree_feature"][tree, node]] <= p["tree_threshold"][tree, node]
+                node = p["tree_left" if goes_left else "tree_right"][tree, node]
+            total += p["tree_value"][tree, node]
+        assert got == pytest.approx(1 / (1 + np.exp(-total)), abs=1e-6)
+    weight = np.exp(found.context @ p["kind_weight"])
+    np.testing.assert_allclose(kinds, weight / weight.sum(axis=1, keepdims=True), rtol=1e-4)
 
 
 # --- its file ---------------------------------------------------------------------------------------------
@@ -89,7 +82,7 @@ def test_a_file_that_holds_for_the_run_decides_under_its_thresholds_or_those_giv
     again, _ = chosen(bundle, wanted)
     assert other.threshold == 0.7  # type: ignore[attr-defined]
     assert decider.decider_id == again.decider_id != other.decider_id  # type: ignore[attr-defined]
-    assert np.array_equal(decider.parameters["pair_in"], network()["pair_in"])
+    assert np.array_equal(decider.parameters["tree_value"], tree_parameters()["tree_value"])
 
 
 @pytest.mark.parametrize(
@@ -138,6 +131,6 @@ def test_the_shipped_file_is_of_this_code() -> None:
     assert decider.fitted_for == FittedFor(
         resolve_model("builtin").model_id, "en", "http://data.europa.eu/esco/skill", Config().retrieval.top_k, True
     )
-    assert decider.parameters["pair_in"].shape[1] == len(SIGNALS)
-    assert decider.parameters["about_in"].shape[1] == len(CONTEXT)
+    assert decider.parameters["tree_feature"].max() < len(SIGNALS) + len(CONTEXT)
+    assert decider.parameters["kind_weight"].shape == (len(CONTEXT), len(KINDS))
     assert 0 < decider.nil_threshold < decider.threshold < 1

@@ -7,7 +7,7 @@ import pytest
 from skillsim.lexicon import Entry, Lexicon
 from skillsim.memory import Memory
 from skillsim.retrieval import FUSION, LabelIndex
-from skillsim.signals import _BLOCK, CONTEXT, SIGNALS, Pool, pool
+from skillsim.signals import _BLOCK, CONTEXT, LEXICALLY_NEAR, SIGNALS, Pool, pool
 from skillsim.text import text_key
 from tests.fakes import RememberingEncoder
 
@@ -43,7 +43,8 @@ def test_a_pool_is_what_was_retrieved_and_what_the_voters_have(
 ) -> None:
     vectors = remembering.encode(TEXTS).vectors
     kept = index.candidates(TEXTS, [text_key(text) for text in TEXTS], vectors, 6).candidates.to_pylist()
-    voted = memory.votes(vectors).share > 0
+    votes = memory.votes(TEXTS, vectors)
+    voted = (votes.share > 0) | (votes.lexical >= LEXICALLY_NEAR)
     for text in range(len(TEXTS)):
         retrieved = {index.concept_row[candidate["concept_uri"]] for candidate in kept[text]}
         expected = retrieved | set(memory.concepts[voted[text]].tolist())
@@ -76,7 +77,7 @@ def test_gaps_and_ranks_are_to_the_best_of_the_text(found: Pool) -> None:
     np.testing.assert_allclose(found.column("fused"), fused, atol=1e-5)
     pairs_of = [np.flatnonzero(found.text == text) for text in range(len(TEXTS))]
     gaps = {"cosine_gap": "cosine", "preferred_gap": "preferred_cosine", "ngram_gap": "ngram", "fused_gap": "fused"}
-    gaps |= {"memory_gap": "memory", "share_gap": "share"}
+    gaps |= {"memory_gap": "memory", "share_gap": "share", "lexical_gap": "lexical"}
     for pairs in pairs_of:
         for gap, of in gaps.items():
             values = found.column(of)[pairs]

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
-from skillsim.decider import probabilities
+from skillsim.decider import probabilities, tree_sum
 from skillsim.lexicon import KINDS
 from skillsim.metrics import ABSTAINED, Outcomes
 from skillsim.signals import CONTEXT, SIGNALS, Pool
 from training import decider
-from training.decider import Examples, cross_validate, fit, reliability, threshold_of
+from training.decider import Examples, cross_validate, fit, reliability, threshold_of, tree_arrays
 from training.splits import FOLDS
 
 SIZE = 6
@@ -31,11 +32,11 @@ def synthetic(texts: int, seed: int = 0) -> Examples:
     judged = pd.DataFrame({"fold": np.arange(texts) % FOLDS})
     pooled = Pool(text, text * 0, signals, context, np.arange(texts + 1) * SIZE)
     kinds = np.where(title, KINDS.index("title"), KINDS.index("skill"))
-    return Examples(judged, pooled, right, kinds, np.ones(texts, dtype=np.float32))
+    return Examples(judged, pooled, right, kinds)
 
 
 def test_it_learns_which_candidate_when_none_and_what_kind() -> None:
-    parameters = fit(synthetic(3_000), members=2)
+    parameters = fit(synthetic(3_000))
     unseen = synthetic(500, seed=1)
     probability, kinds = probabilities(parameters, unseen.pool)
     by_text = probability.reshape(-1, SIZE)
@@ -46,9 +47,18 @@ def test_it_learns_which_candidate_when_none_and_what_kind() -> None:
 
 
 def test_the_same_examples_give_the_same_parameters() -> None:
-    one, other = (fit(synthetic(300), members=1) for _ in range(2))
+    one, other = (fit(synthetic(300)) for _ in range(2))
     for name in one:
         np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_the_arrays_say_what_scikit_learn_says() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(2_000, 5)).astype(np.float32)
+    model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=15, random_state=0)
+    model.fit(rows, rows[:, 0] * rows[:, 1] + rows[:, 2] > 0.5)
+    unseen = np.vstack([random.normal(size=(1_500, 5)).astype(np.float32), rows[:100]])
+    np.testing.assert_allclose(tree_sum(tree_arrays(model), unseen), model.decision_function(unseen), atol=1e-9)
 
 
 def test_some_texts_are_taken_with_their_pairs() -> None:
@@ -64,7 +74,7 @@ def test_some_texts_are_taken_with_their_pairs() -> None:
     assert some.judged["fold"].tolist() == [1, 2, 5]
 
 
-def test_no_fold_is_judged_by_a_network_that_saw_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_fold_is_judged_by_a_decision_that_saw_it(monkeypatch: pytest.MonkeyPatch) -> None:
     data = synthetic(40)
     fitted_on: list[set[int]] = []
 
