@@ -77,6 +77,7 @@ def test_the_clusters_command_gives_overhead_to_each_core() -> None:
     assert overhead == cores * rule
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_executors_with_another_python_are_one_clear_error(tmp_path: Path) -> None:
     other = next((p for version in ("3.10", "3.12", "3.13") if (p := _other_python(version))), None)

@@ -63,6 +63,7 @@ def data_files(root: Path) -> dict[str, list[str]]:
     return {t.name: sorted(file.name for file in t.rglob("*.parquet")) for t in (root / "tables").iterdir()}
 
 
+@pytest.mark.slow
 def test_threshold_a_b_a_ends_in_a_and_embeds_nothing(
     finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
 ) -> None:
@@ -144,6 +145,7 @@ def test_the_report_shows_the_run_and_hides_rare_texts(
     assert (skills["text"] == "qwerty zebras").sum() == 2
 
 
+@pytest.mark.slow
 def test_two_sources_share_texts_and_keep_their_records(
     continued: Path, job: Callable[..., Run], records: list[str]
 ) -> None:

@@ -84,6 +84,7 @@ def split(job: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPat
 TEXT = ("input.shape=text", "input.id_column=id")
 
 
+@pytest.mark.slow
 def test_a_whole_run_on_poison_gives_every_record_a_status_and_a_rerun_nothing(
     job: Callable[..., Run], tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from tests.spark.identity import assert_same_rows, assert_same_tables, read
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
 
+@pytest.mark.slow
 def test_what_is_broken_or_missing_is_mended_without_new_records(
     spark: SparkSession, finished: Run, continued: Path, job: Callable[..., Run], records: list[str]
 ) -> None:
