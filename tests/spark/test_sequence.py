@@ -16,7 +16,7 @@ from skillsim.spark.erasure import forget
 from skillsim.spark.pipeline import Pipeline
 from skillsim.spark.tables import Tables
 from tests.spark.conftest import Run, stage_rows
-from tests.spark.identity import assert_same_rows, assert_same_tables, read
+from tests.spark.identity import TIES, assert_same_rows, assert_same_tables, read
 
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
@@ -92,7 +92,7 @@ def step(
     known = set(read(root, "embeddings")["text_key"])
     run = job(root, lines, *feed.assignments, *assignments)
     job(afresh, lines if expected is None else expected, *feed.assignments)
-    tied = assert_same_tables(root, afresh, ties=len(read(root, "texts")) // 1_000)
+    tied = assert_same_tables(root, afresh, ties=TIES + len(read(root, "texts")) // 1_000)
     log.info("%s: %d texts differ by a tie", afresh.name, tied)
     new = set(read(afresh, "embeddings")["text_key"]) - known
     assert stage_rows(run, "embeddings") == len(new)
