@@ -32,7 +32,7 @@ from skillsim.signals import SIGNALS_VERSION, Pool, pool
 BUILTIN = Path(str(files("skillsim") / "data" / "decider" / "decider.safetensors"))
 PLAIN_VERSION = 1
 THRESHOLD, NIL_THRESHOLD = 0.8, 0.5  # of the plain score (training/LOG.md)
-_ROWS = 512  # a block of rows and all trees stay in the cache
+_ROWS = 256  # a block of rows and all trees stay in the cache
 
 Array = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -41,7 +41,7 @@ Parameters = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of n texts. Pairs: `text` (row, ascending), `uri`, `confidence` in 0..1, `sole_preferred` and `is_label`.
+    """Of n texts. Pairs, by text and then `uri`: `text` (row), `confidence` in 0..1, `sole_preferred`, `is_label`.
 
     `calibrated`: whether a confidence is the probability of being right. `kind` and `kind_probability` of each text;
     None and nan where they were not told apart.
@@ -107,9 +107,12 @@ class PlainDecider:
         lists = texts["candidates"].combine_chunks()
         flat = lists.flatten()
         lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+        pairs = pa.table([np.repeat(np.arange(len(lengths)), lengths), flat.field("concept_uri")], ["text", "uri"])
+        order = pc.sort_indices(pairs, [("text", "ascending"), ("uri", "ascending")])
+        flat, pairs = flat.take(order), pairs.take(order)
         return Judgement(
-            np.repeat(np.arange(len(lengths)), lengths),
-            np.array(pc.struct_field(flat, "concept_uri").to_pylist(), dtype=object),
+            pairs["text"].to_numpy(),
+            np.array(pairs["uri"].to_pylist(), dtype=object),
             self.score(flat),
             _is_sole_preferred(flat),
             pc.is_valid(pc.struct_field(flat, "exact")).to_numpy(zero_copy_only=False),
@@ -205,7 +208,7 @@ def judgement(index: LabelIndex, found: Pool, probability: Array, kinds: Array) 
     best = kinds.argmax(axis=1)
     return Judgement(
         found.text,
-        np.array(index.concept_uris.take(pa.array(found.concept)).to_pylist(), dtype=object),
+        np.array(index.concept_uris.to_pylist(), dtype=object)[found.concept],
         probability.astype(np.float64),
         exact[0] & (found.column("sharers") < np.log(2.5)),  # log(1 + 1) of a sole one
         np.logical_or.reduce(exact),
@@ -260,19 +263,22 @@ def tree_sum(parameters: Parameters, rows: Array) -> npt.NDArray[np.float64]:
 
     All trees of a block of rows go down a level at a time; a leaf is its own child.
     """
-    feature, threshold, value = (parameters[name] for name in ("tree_feature", "tree_threshold", "tree_value"))
-    left, right = parameters["tree_left"], parameters["tree_right"]
-    first = np.arange(len(feature)) * feature.shape[1]
-    flat = [one.ravel() for one in (feature, threshold, left, right, value)]
+    names = ("feature", "threshold", "value", "left", "right")
+    feature, threshold, value, left, right = (parameters[f"tree_{name}"] for name in names)
+    first = (np.arange(len(feature)) * feature.shape[1]).astype(np.int32)
+    # The children of node i are at 2i and 2i + 1, numbered through all trees.
+    child = (np.stack([left, right], axis=2) + first[:, None, None]).astype(np.int32).ravel()
+    feature, threshold, value = feature.ravel(), threshold.ravel(), value.ravel()
     total = np.empty(len(rows))
     for start in range(0, len(rows), _ROWS):
-        block = rows[start : start + _ROWS]
-        offset = (np.arange(len(block)) * block.shape[1])[:, None]
+        block = np.ascontiguousarray(rows[start : start + _ROWS])
+        cells = block.ravel()
+        offset = (np.arange(len(block), dtype=np.int32) * block.shape[1])[:, None]
         node = np.broadcast_to(first, (len(block), len(first)))
         for _ in range(int(parameters["tree_depth"])):
-            goes_left = block.ravel()[offset + flat[0][node]] <= flat[1][node]
-            node = first + np.where(goes_left, flat[2][node], flat[3][node])
-        total[start : start + _ROWS] = flat[4][node].sum(axis=1)
+            goes_right = cells.take(offset + feature.take(node)) > threshold.take(node)
+            node = child.take(2 * node + goes_right)
+        total[start : start + _ROWS] = value.take(node).sum(axis=1)
     return total + float(parameters["baseline"])
 
 

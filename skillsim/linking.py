@@ -66,7 +66,7 @@ def decide(
 
 def best_first(judgement: Judgement, texts: int) -> list[npt.NDArray[np.int64]]:
     """Of each text, its pairs: a sole preferred label, then by confidence, ties by URI."""
-    order = np.lexsort((judgement.uri, -judgement.confidence, ~judgement.sole_preferred, judgement.text))
+    order = np.lexsort((-judgement.confidence, ~judgement.sole_preferred, judgement.text))  # stable, and by URI already
     starts = np.searchsorted(judgement.text, np.arange(texts + 1))
     return [order[starts[row] : starts[row + 1]] for row in range(texts)]
 

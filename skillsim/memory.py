@@ -39,16 +39,16 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Votes:
-    """Of n texts; `best`, `strings`, `share`, `first` are (n, memory's concepts), `nearest`, `lexical_nearest`,
+    """Of n texts; `lexical`, `strings`, `share`, `first` are (n, memory's concepts), `nearest`, `lexical_nearest`,
     `verdict` (n, VERDICTS).
 
-    `best`: cosine to the nearest string of a concept, 0 where that is negative; `lexical`: the same over character
-    n-grams, among the LEXICAL nearest; `strings`: how many strings have the concept. `share`
-    and `first`: part of the vote of the NEIGHBOURS nearest that is for a concept at all, and as a string's best one.
-    `neighbours`: (n, NEIGHBOURS) entries, nearest first, and `cosine` of each; one of 0 or less does not vote.
+    `lexical`: cosine over character n-grams to the nearest string of a concept, among the LEXICAL nearest; `strings`:
+    how many strings have the concept. `share` and `first`: part of the vote of the NEIGHBOURS nearest that is for a
+    concept at all, and as a string's best one. `nearest`, `lexical_nearest`, `verdict`: the same of the verdicts.
+    `cosine`: (n, entries). `neighbours`: (n, NEIGHBOURS) entries, nearest first; one whose cosine is 0 or less does not
+    vote.
     """
 
-    best: Floats
     lexical: Floats
     strings: Floats
     share: Floats
@@ -56,8 +56,8 @@ class Votes:
     nearest: Floats
     lexical_nearest: Floats
     verdict: Floats
-    neighbours: Rows
     cosine: Floats
+    neighbours: Rows
 
 
 class Memory:
@@ -81,6 +81,7 @@ class Memory:
         self.concepts, column = np.unique(rows, return_inverse=True)
         order = np.argsort(column, kind="stable")
         self._entry_of_pair, self._starts = entry[order], np.searchsorted(column[order], np.arange(len(self.concepts)))
+        self._ends = np.append(self._starts[1:], len(entry))
         shape = (entries.num_rows, len(self.concepts))
         ones = np.ones(len(entry), dtype=np.float32)
         self._has = sparse.csr_matrix((ones, (entry, column)), shape=shape)
@@ -130,11 +131,7 @@ class Memory:
         strings = np.broadcast_to(np.asarray(self._has.sum(axis=0)).ravel(), (len(cosine), len(self.concepts)))
         if left_out is not None:
             strings = strings - (left_out.astype(np.float32) @ self._has).toarray()
-        best = np.zeros((len(cosine), len(self.concepts)), dtype=np.float32)
-        if len(self.concepts):
-            best = np.maximum(0, np.maximum.reduceat(cosine[:, self._entry_of_pair], self._starts, axis=1))
         return Votes(
-            best,
             lexical,
             strings,
             (ballots @ self._has).toarray(),
@@ -142,9 +139,19 @@ class Memory:
             nearest,
             lexical_nearest,
             (ballots @ self._is_of).toarray(),
+            cosine,
             neighbours,
-            near,
         )
+
+    def nearest_of(self, votes: Votes, text: Rows, column: Rows) -> Floats:
+        """(pairs,): cosine of each text to the nearest string of the concept in `column`, 0 where that is negative."""
+        if not len(text):
+            return np.zeros(0, dtype=np.float32)
+        lengths = self._ends[column] - self._starts[column]
+        firsts = np.cumsum(lengths) - lengths
+        places = np.arange(lengths.sum()) + np.repeat(self._starts[column] - firsts, lengths)
+        cosine = votes.cosine[np.repeat(text, lengths), self._entry_of_pair[places]]
+        return np.maximum(0, np.maximum.reduceat(cosine, firsts))
 
     def _lexical(self, texts: Sequence[str], left_out: sparse.csr_matrix | None) -> tuple[Floats, Floats]:
         """((n, concepts), (n, VERDICTS)): the best n-gram cosine."""

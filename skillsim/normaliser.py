@@ -159,8 +159,8 @@ class Normaliser:
             lines.append(evidence(candidate, link["text"]))
         if self.memory is not None and link["candidates"]:
             votes = self.memory.votes([link["text"]], self.encoder.encode([link["text"]]).vectors)
-            near = zip(votes.neighbours[0].tolist(), votes.cosine[0].tolist(), strict=True)
-            lines.append(remembered([(*self._judged(row), cosine) for row, cosine in near]))
+            near = [(*self._judged(row), float(votes.cosine[0, row])) for row in votes.neighbours[0].tolist()]
+            lines.append(remembered(near))
         return "\n".join(lines)
 
     def _judged(self, row: int) -> tuple[str, str]:

@@ -171,12 +171,8 @@ def _remembered(signals: dict[str, Floats], memory: Memory, votes: Votes, text: 
     column = np.minimum(np.searchsorted(memory.concepts, concept), len(memory.concepts) - 1)
     known = memory.concepts[column] == concept
     at = (text[known], column[known])
-    for name, values in (
-        ("memory", votes.best),
-        ("share", votes.share),
-        ("first", votes.first),
-        ("lexical", votes.lexical),
-    ):
+    signals["memory"][known] = memory.nearest_of(votes, *at)
+    for name, values in (("share", votes.share), ("first", votes.first), ("lexical", votes.lexical)):
         signals[name][known] = values[at]
     signals["strings"][known] = np.log1p(votes.strings[at])
 

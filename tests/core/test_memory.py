@@ -60,7 +60,8 @@ def test_votes_are_those_of_a_loop(rows: list[tuple[str, list[str]]], seed: int,
             first = [e for e in having if ROW.get(rows[e][1][0]) == concept]
             assert votes.lexical[text, column] == pytest.approx(max([0.0, *spelled[text, having]]), abs=1e-5)
             assert votes.strings[text, column] == sum(not mask[text, e] for e in having)
-            assert votes.best[text, column] == pytest.approx(max([0.0, *(cosine[e] for e in having)]), abs=1e-5)
+            (nearest,) = memory.nearest_of(votes, np.array([text]), np.array([column]))
+            assert nearest == pytest.approx(max([0.0, *(cosine[e] for e in having)]), abs=1e-5)
             for got, of in ((votes.share, having), (votes.first, first)):
                 assert got[text, column] == pytest.approx(sum(weight.get(e, 0) for e in of) / total, abs=1e-5)
         for place, verdict in enumerate(VERDICTS):
