@@ -104,7 +104,8 @@ def _pool(
     )
     kept = pc.index_in(pc.struct_field(flat, "concept_uri"), value_set=index.concept_uris).to_numpy()
     votes = memory.votes(texts["text"].to_pylist(), query, left_out)
-    text, concept, place = _union(kept_text, kept.astype(np.int64), memory.concepts, votes)
+    voted = ((votes.share > 0) | (votes.lexical >= LEXICALLY_NEAR)) & query.any(axis=1)[:, None]
+    text, concept, place = _union(kept_text, kept.astype(np.int64), memory.concepts, voted)
     signals = {name: np.zeros(len(text), dtype=np.float32) for name in SIGNALS}
     _retrieved(signals, index, flat, place, text, concept, query)
     _remembered(signals, memory, votes, text, concept)
@@ -121,9 +122,12 @@ def _pool(
     return Pool(text, concept, columns, _context(texts, signals, votes, starts, lengths), starts)
 
 
-def _union(kept_text: Rows, kept: Rows, remembered: Rows, votes: Votes) -> tuple[Rows, Rows, Rows]:
-    """(text, concept, place among the kept or -1) of all pairs, by text and concept."""
-    voted_text, column = np.nonzero((votes.share > 0) | (votes.lexical >= LEXICALLY_NEAR))
+def _union(kept_text: Rows, kept: Rows, remembered: Rows, voted: npt.NDArray[np.bool_]) -> tuple[Rows, Rows, Rows]:
+    """(text, concept, place among the kept or -1) of all pairs, by text and concept.
+
+    `voted`: (texts, concepts in `remembered`).
+    """
+    voted_text, column = np.nonzero(voted)
     text = np.concatenate([kept_text, voted_text])
     concept = np.concatenate([kept, remembered[column]])
     place = np.concatenate([np.arange(len(kept)), np.full(len(column), -1)])

@@ -124,7 +124,7 @@ def test_no_text_and_no_candidates(index: LabelIndex, memory: Memory) -> None:
     assert len(pool(index, memory, empty, np.zeros((0, 384), np.float16)).text) == 0
     lost = pa.table(
         {
-            "text": ["unheard of"],
+            "text": ["core javas"],  # which memory holds, letter by letter
             "candidates": pa.array([None], empty["candidates"].type),
             "occupation_uri": pa.array([None], pa.string()),
         }
