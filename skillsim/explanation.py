@@ -46,7 +46,7 @@ def _listed(top: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{one['concept_label']} ({one['score']:.2f})" for one in top)
 
 
-def evidence(candidate: Mapping[str, Any], text: str) -> str:
+def evidence(candidate: Mapping[str, Any], concept_label: str, text: str) -> str:
     """One line of a candidate that `Normaliser.link` lists: what makes it one."""
     if candidate["exact"]:
         shared = f", which {candidate['sharers']} concepts have" if candidate["sharers"] > 1 else ""
@@ -55,7 +55,7 @@ def evidence(candidate: Mapping[str, Any], text: str) -> str:
         hit = f"its label {candidate['label']!r} is near (cosine {candidate['cosine']:.2f})"
     else:
         hit = "judged strings near the text have it"
-    return f"{candidate['score']:.2f} {candidate['label']}: {hit}"
+    return f"{candidate['score']:.2f} {concept_label}: {hit}"
 
 
 def remembered(neighbours: Sequence[tuple[str, str, float]]) -> str:

@@ -156,7 +156,7 @@ class Normaliser:
         link = self.link_table([skill]).to_pylist()[0]
         lines = [in_words(link)]
         for candidate in (link["candidates"] or ())[:3]:
-            lines.append(evidence(candidate, link["text"]))
+            lines.append(evidence(candidate, self._concept_label(candidate["concept_uri"]), link["text"]))
         if self.memory is not None and link["candidates"]:
             votes = self.memory.votes([link["text"]], self.encoder.encode([link["text"]]).vectors)
             near = [(*self._judged(row), float(votes.cosine[0, row])) for row in votes.neighbours[0].tolist()]
@@ -169,7 +169,10 @@ class Normaliser:
         entry = self.lexicon.entries[self.memory.entries["text_key"][row].as_py()]
         if not entry.concepts:
             return entry.string, "no concept" if entry.kind == "skill" else entry.kind
-        return entry.string, self.index.concepts["preferred_label"][self.index.concept_row[entry.concepts[0]]].as_py()
+        return entry.string, self._concept_label(entry.concepts[0])
+
+    def _concept_label(self, uri: str) -> str:
+        return str(self.index.concepts["preferred_label"][self.index.concept_row[uri]])
 
     def link_table(self, skills: Sequence[str]) -> pa.Table:
         """As `link`, in Arrow."""

@@ -81,13 +81,14 @@ def test_what_decided(link: dict[str, object], words: str) -> None:
         ({"exact": "hidden", "sharers": 3}, "0.71 Java: 'core java' is its hidden label, which 3 concepts have"),
         (
             {"exact": None, "sharers": 0, "cosine": 0.8123},
-            "0.71 Java: its label 'Java' is near (cosine 0.81)",
+            "0.71 Java: its label 'Java SE' is near (cosine 0.81)",
         ),
         ({"exact": None, "sharers": None, "cosine": None}, "0.71 Java: judged strings near the text have it"),
     ],
 )
 def test_what_makes_a_candidate(candidate: dict[str, object], line: str) -> None:
-    assert evidence({"label": "Java", "score": 0.71, "cosine": 1.0} | candidate, "core java") == line
+    found = {"label": "Java SE", "score": 0.71, "cosine": 1.0} | candidate
+    assert evidence(found, "Java", "core java") == line
 
 
 def test_three_of_the_voters_are_shown() -> None:
