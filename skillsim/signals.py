@@ -104,7 +104,7 @@ def _pool(
     )
     kept = pc.index_in(pc.struct_field(flat, "concept_uri"), value_set=index.concept_uris).to_numpy()
     votes = memory.votes(texts["text"].to_pylist(), query, left_out)
-    voted = ((votes.share > 0) | (votes.lexical >= LEXICALLY_NEAR)) & query.any(axis=1)[:, None]
+    voted = ((votes.share > 0) | (votes.lexical >= LEXICALLY_NEAR)) & query.any(axis=1, keepdims=True)
     text, concept, place = _union(kept_text, kept.astype(np.int64), memory.concepts, voted)
     signals = {name: np.zeros(len(text), dtype=np.float32) for name in SIGNALS}
     _retrieved(signals, index, flat, place, text, concept, query)
