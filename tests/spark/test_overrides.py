@@ -9,10 +9,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from skillsim.overrides import Override
+from skillsim.spark.erasure import forget
 from skillsim.spark.overrides import read_overrides, store_overrides
 from skillsim.spark.tables import Tables
 from tests.spark.conftest import Run, stage_rows
 from tests.spark.identity import assert_same_tables, read
+from tests.spark.test_erasure import holders
 
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
@@ -84,3 +86,16 @@ def test_overrides_win_are_revoked_and_cost_no_model(
     store_overrides(spark, tables, [replace(one, revoked_by="bob", revoked_at=NOON) for one in overrides])
     job(continued, records[:200])
     assert_same_tables(continued, finished.root)
+
+
+@pytest.mark.slow
+def test_who_is_forgotten_takes_the_decisions_on_their_own_texts_along(spark: SparkSession, continued: Path) -> None:
+    kept = read(continued, "mentions").query("status == 'kept'")
+    records_of = kept.groupby("text")["record_id"].nunique()
+    own = kept[kept["text"].map(records_of) == 1].iloc[0]
+    shared = records_of.idxmax()
+    tables = Tables(spark, str(continued))
+    store_overrides(spark, tables, [decided(own["text"], "nil"), decided(shared, "nil", minutes=1)])
+    forget(tables, spark.createDataFrame([("test", own["record_id"])], "source string, record_id string"))
+    assert [one.raw for one in read_overrides(tables)] == [shared]
+    assert holders(continued / "tables" / "overrides", own["text"]) == []
