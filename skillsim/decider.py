@@ -57,8 +57,8 @@ class Judgement:
     calibrated: bool
 
 
-class Decider(Protocol):
-    """`decider_id` changes whenever a decision could. `calibrated`: see Judgement; such a one needs a memory."""
+class Rule(Protocol):
+    """From confidence to status. `decider_id` changes whenever a decision could; `calibrated`: see Judgement."""
 
     @property
     def threshold(self) -> float: ...
@@ -71,6 +71,10 @@ class Decider(Protocol):
 
     @property
     def decider_id(self) -> str: ...
+
+
+class Decider(Rule, Protocol):
+    """A rule that gives the confidences too; a calibrated one needs a memory."""
 
     def judge(self, texts: pa.Table, index: LabelIndex | None, memory: Memory | None) -> Judgement: ...
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skillsim.decider import Decider, Judgement
+from skillsim.decider import Decider, Judgement, Rule
 from skillsim.lexicon import NO_LEXICON
 from skillsim.memory import Memory
 from skillsim.retrieval import LabelIndex
@@ -72,9 +72,9 @@ def best_first(judgement: Judgement, texts: int) -> list[npt.NDArray[np.int64]]:
 
 
 def links_of(
-    texts: pa.Table, judgement: Judgement, decider: Decider, names: ConceptNames, lexicon_id: str = NO_LEXICON
+    texts: pa.Table, judgement: Judgement, rule: Rule, names: ConceptNames, lexicon_id: str = NO_LEXICON
 ) -> pa.Table:
-    """As `decide`, of texts that the decider has judged."""
+    """As `decide`, of texts that are judged already."""
     ranked = best_first(judgement, texts.num_rows)
     occupations = texts["occupation_uri"].to_pylist()
     failures = texts["failure"].to_pylist()
@@ -95,14 +95,14 @@ def links_of(
         else:
             link = _link(
                 top,
-                decider,
+                rule,
                 preferred=bool(len(pairs) and judgement.sole_preferred[pairs].any()),
                 title=occupations[row] is not None and not judgement.is_label[pairs].any(),
                 kind=kind if entry is None and kind_probability >= NOT_SKILL else None,
                 failure=failures[row],
             )
             if judgement.calibrated and link["status"] in ("matched", "ambiguous"):
-                group = _group(link, judgement, pairs, names, decider.threshold)
+                group = _group(link, judgement, pairs, names, rule.threshold)
         if override is not None or entry is not None:
             kind, kind_probability = entry["kind"] if override is None else None, np.nan
         score = link["score"]
@@ -118,7 +118,7 @@ def links_of(
                 **({} if group is NO_GROUP else dict(zip(_OF_GROUP, group, strict=True))),
             }
         )
-    constants = {"decider_id": decider.decider_id, "lexicon_id": lexicon_id}
+    constants = {"decider_id": rule.decider_id, "lexicon_id": lexicon_id}
     return pa.Table.from_pylist([{**constants, **link} for link in links], schema=SCHEMA)
 
 
@@ -166,7 +166,7 @@ def _first(concepts: Sequence[str], top: Top) -> Top:
 
 def _link(
     top: Sequence[tuple[str, float]],
-    decider: Decider,
+    rule: Rule,
     preferred: bool,
     title: bool,
     kind: str | None,
@@ -181,12 +181,12 @@ def _link(
         return _decision("matched", "preferred label", "exact", uri, score, margin)
     if title:
         return _decision("not_skill", "job title", "exact", None, score, margin)
-    measure = "probability" if decider.calibrated else "score"
-    if score >= decider.threshold:
+    measure = "probability" if rule.calibrated else "score"
+    if score >= rule.threshold:
         return _decision("matched", f"{measure} reaches the threshold", "hybrid", uri, score, margin)
     if kind in _NO_SKILL:
         return _decision("not_skill", f"{_NO_SKILL[kind]}, by the model", "hybrid", None, score, margin)
-    if score >= decider.nil_threshold:
+    if score >= rule.nil_threshold:
         return _decision("ambiguous", f"{measure} below the threshold", "hybrid", None, score, margin)
     return _decision("nil", "no concept is near", "hybrid", None, score, margin)
 

@@ -162,16 +162,13 @@ def cross_validate(data: Examples) -> tuple[npt.NDArray[np.float32], npt.NDArray
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """A decider that has judged already, under thresholds to be scored."""
+class _Rule:
+    """Thresholds to be scored."""
 
     threshold: float
     nil_threshold: float
     calibrated: bool = True
     decider_id: str = "cross-validated"
-
-    def judge(self, texts: pa.Table, index: object, memory: object) -> Judgement:
-        raise NotImplementedError
 
 
 def outcomes(
@@ -183,7 +180,7 @@ def outcomes(
     texts = pa.table(
         {"text_key": judged["text_key"], "occupation_uri": _titles(data), **dict.fromkeys(_OTHERS, nothing)}
     )
-    links = links_of(texts, judgement, _Judged(*thresholds), names).to_pandas()
+    links = links_of(texts, judgement, _Rule(*thresholds), names).to_pandas()
     ranked = [judgement.uri[pairs] for pairs in best_first(judgement, len(judged))]
     rejected = np.array([parse_mention(raw).text is None for raw in judged["raw"]])
     top = [uris[0] if len(uris) else None for uris in ranked]

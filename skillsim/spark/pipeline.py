@@ -19,7 +19,7 @@ from skillsim.errors import ConfigError, PlatformError, TablesError
 from skillsim.lexicon import Lexicon
 from skillsim.linking import OF_THE_RUN, ConceptNames
 from skillsim.memory import memory_name
-from skillsim.overrides import overrides_id
+from skillsim.overrides import Override, overrides_id
 from skillsim.report import write_report
 from skillsim.retrieval import index_id
 from skillsim.schemas import (
@@ -208,7 +208,7 @@ class Pipeline:
             memory = self._memory if self._decider.calibrated else None
             if memory:
                 build_memory(self._spark, memory, lexicon, self._embeddings())
-            overrides = overrides_by_text(self._spark, in_force(self._overrides, self._names.of))
+            overrides = overrides_by_text(self._spark, self._in_force)
             links = decide_links(texts, overrides, lexicon, self._decider, self._index, memory)
             constants = {**self._one_link, **ids, "run_id": self._run_id}
             links = links.withColumns({name: F.lit(constants[name]) for name in OF_THE_RUN})
@@ -229,6 +229,10 @@ class Pipeline:
         columns = ("concept_uri", "preferred_label", "group_uri", "group_label")
         return ConceptNames.from_table(self._taxonomy(CONCEPTS).select(*columns).toArrow())
 
+    @cached_property
+    def _in_force(self) -> list[Override]:
+        return in_force(self._overrides, self._names.of)
+
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
             states = {table.name: self._tables.state(table) for table in (MENTIONS, LINKS)}
@@ -238,7 +242,7 @@ class Pipeline:
                 return
             mentions = self._tables.read(MENTIONS)
             stage.rows_in = mentions.count()
-            overrides = overrides_by_source(self._spark, in_force(self._overrides, self._names.of), self._names)
+            overrides = overrides_by_source(self._spark, self._in_force, self._names)
             skills = normalise(mentions, self._links(), overrides, self._run_id)
             self._tables.sync(NORMALISED_SKILLS, skills, built_from)
             stage.rows_out = self._tables.read(NORMALISED_SKILLS).count()

@@ -227,13 +227,10 @@ def test_links_have_the_contract_schema_without_what_the_table_adds(rows: list[R
 # --- calibrated judgements ----------------------------------------------------------------------------------
 
 
-class Fitted:
-    """Thresholds of a calibrated decider; what it judges is given to links_of."""
+class Calibrated:
+    """The thresholds that these judgements are turned into links by."""
 
     threshold, nil_threshold, calibrated, decider_id = 0.6, 0.1, True, "fitted-test"
-
-    def judge(self, *arguments: object) -> Judgement:
-        raise AssertionError("it has judged already")
 
 
 def judged(probability: dict[str, float], kind: str = "skill", kind_probability: float = 0.9) -> Row:
@@ -242,7 +239,7 @@ def judged(probability: dict[str, float], kind: str = "skill", kind_probability:
     uris = np.array([f"u:{letter}" for letter in probability], dtype=object)
     confidence = np.array(list(probability.values()))
     judgement = Judgement(pairs, uris, confidence, none, none, [kind], np.array([kind_probability]), True)
-    return links_of(table([text()]), judgement, Fitted(), SHARED_GROUPS).to_pylist()[0]
+    return links_of(table([text()]), judgement, Calibrated(), SHARED_GROUPS).to_pylist()[0]
 
 
 # a, b and c are of one group, d and e of another, f of none.
