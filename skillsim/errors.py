@@ -46,7 +46,7 @@ class TablesError(SkillsimError):
 
 
 class ArtifactError(SkillsimError):
-    """The label index is not to be had where it should be, or is damaged."""
+    """A label index or a memory is not to be had where it should be, or is damaged."""
 
 
 class LeaseError(TablesError):
