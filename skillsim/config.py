@@ -76,8 +76,8 @@ class OutputConfig(_Section):
     root: str = Field("", description="folder, URI or catalog.schema for the tables; `--output` overrides it")
     artifacts_path: str | None = Field(
         None,
-        description="where label index and lexicon's vectors go: a folder that driver and executors share, or a URI that "
-        "pyarrow opens (s3, gs, abfs, hdfs, file); unset: ROOT/artifacts",
+        description="where label index and lexicon's vectors go: a folder that driver and executors share, or a URI "
+        "that pyarrow opens (s3, gs, abfs, hdfs, file); unset: ROOT/artifacts",
     )
 
     wait_minutes: float = Field(
