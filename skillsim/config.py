@@ -89,6 +89,11 @@ class TaxonomyConfig(_Section):
     path: str = Field("", description="ESCO zips as downloaded, or a folder of them; `--taxonomy` overrides it")
     version: str | None = Field(None, description="which one, where the folder holds several")
     language: str = Field("en", pattern=r"^[a-z]{2}(-[a-z]+)?$", description="of the labels")
+    successors: str | None = Field(
+        None,
+        description="CSV of concept_uri, successor_uri: what lexicon and curators said of a concept that the taxonomy "
+        "lacks holds for its sole successor",
+    )
 
 
 class EncoderConfig(_Section):

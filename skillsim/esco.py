@@ -16,13 +16,12 @@ import pyarrow as pa
 
 from skillsim import schemas
 from skillsim.errors import TaxonomyError
-from skillsim.esco_bundle import ESCO_RULES_VERSION, Bundle, find_bundle, read_rows
+from skillsim.esco_bundle import ESCO_RULES_VERSION, WITHDRAWN, Bundle, find_bundle, read_rows
 from skillsim.esco_hierarchy import Edge, Paths, acyclic_parents, group_of, ways_up
 from skillsim.text import clean, repair, text_key
 
 __all__ = ["ESCO_RULES_VERSION", "Bundle", "Taxonomy", "find_bundle", "read_taxonomy"]
 
-WITHDRAWN = {"obsolete", "deprecated"}
 PREDICATES = {"essential", "optional"}
 
 # Labels stand one a line; some exports join them by " | " instead, which no label of v1.1.1 contains.

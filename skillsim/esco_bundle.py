@@ -36,6 +36,7 @@ from skillsim.text import TEXT_RULES_VERSION
 
 ESCO_RULES_VERSION = 1  # raise it when a bundle of the same bytes would give other tables
 UNKNOWN = "unknown"
+WITHDRAWN = {"obsolete", "deprecated"}  # status of a concept that is in use no more
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,15 @@ class Bundle:
         return next((member for member in self.members if member.role == role), None)
 
     @cached_property
+    def concept_uris(self) -> frozenset[str]:
+        """Of the concepts that are in use."""
+        rows = read_rows(self, "skills", ["conceptUri"], ["status"], [])
+        return frozenset(uri.strip() for _, (uri, status) in rows if status.strip().casefold() not in WITHDRAWN)
+
+    @cached_property
     def family(self) -> str:
         """What the URIs of its concepts begin with, the same in all versions of a taxonomy; "" without concepts."""
-        rows = read_rows(self, "skills", ["conceptUri"], [], [])
-        namespaces = Counter(uri.rpartition("/")[0] for _, (uri,) in rows)
+        namespaces = Counter(uri.rpartition("/")[0] for uri in self.concept_uris)
         return namespaces.most_common(1)[0][0] if namespaces else ""
 
 

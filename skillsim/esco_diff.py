@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -45,6 +46,24 @@ class TaxonomyDiff:
             f"{len(self.added)} added, {len(self.removed)} removed, {len(self.renamed)} renamed, "
             f"{len(self.relabelled)} with other alternative labels, {described} described otherwise, {moved} moved"
         )
+
+    def sheet(self) -> pd.DataFrame:
+        """A row each difference: concept_uri, difference (added, removed, renamed, labels, description, group), before,
+        after; labels one a line."""
+        rows = [(uri, "added", "", label) for uri, label in self.added.items()]
+        rows += [(uri, "removed", label, "") for uri, label in self.removed.items()]
+        for uri, change in self.changed.items():
+            if change.preferred:
+                rows.append((uri, "renamed", *change.preferred))
+            if change.alternatives:
+                gone, new = ("\n".join(sorted(labels)) for labels in change.alternatives)
+                rows.append((uri, "labels", gone, new))
+            if change.description:
+                rows.append((uri, "description", "", ""))
+            if change.group:
+                before, after = (label or "" for label in change.group)
+                rows.append((uri, "group", before, after))
+        return pd.DataFrame(rows, columns=["concept_uri", "difference", "before", "after"])
 
 
 def diff_taxonomies(old: Taxonomy, new: Taxonomy) -> TaxonomyDiff:

@@ -100,6 +100,17 @@ class Lexicon:
         left_out = set(text_keys)
         return Lexicon.of(self.language, {key: entry for key, entry in self.entries.items() if key not in left_out})
 
+    def succeeded(self, successors: Mapping[str, str]) -> "Lexicon":
+        """With the successors of concepts in their place."""
+        if not successors:
+            return self
+        entries = {}
+        for key, entry in self.entries.items():
+            exact = tuple(dict.fromkeys(successors.get(uri, uri) for uri in entry.exact))
+            broad = dict.fromkeys(successors.get(uri, uri) for uri in entry.broad)
+            entries[key] = replace(entry, exact=exact, broad=tuple(uri for uri in broad if uri not in exact))
+        return Lexicon.of(self.language, entries)
+
     def within(self, concept_uris: Collection[str]) -> tuple["Lexicon", list[tuple[Entry, str]]]:
         """Without the concepts a taxonomy lacks, and what was left out: entries with the URI they point to.
 

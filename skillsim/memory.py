@@ -108,16 +108,7 @@ class Memory:
         self, texts: Sequence[str], vectors: Vectors | Floats, left_out: sparse.csr_matrix | None = None
     ) -> Votes:
         """Of a block of texts; `left_out`: (n, entries), True where a text must not see an entry, as if not judged."""
-        import torch
-
-        from skillsim.retrieval import top_columns
-
-        query = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
-        matrix = torch.from_numpy(self.matrix.reshape(-1, query.shape[1]))  # an empty one has no width of its own
-        cosine = (query @ matrix.T).numpy()
-        if left_out is not None:
-            cosine[left_out.nonzero()] = -1.0
-        neighbours = top_columns(cosine, min(NEIGHBOURS, cosine.shape[1]))
+        cosine, neighbours = self._neighbours(vectors, left_out)
         rows = np.arange(len(cosine))[:, None]
         near = cosine[rows, neighbours]
         weight = np.where(near > 0, np.exp(SHARPNESS * (near - 1)), np.float32(0))
@@ -142,6 +133,31 @@ class Memory:
             cosine,
             neighbours,
         )
+
+    def _neighbours(self, vectors: Vectors | Floats, left_out: sparse.csr_matrix | None) -> tuple[Floats, Rows]:
+        """Votes' `cosine` and `neighbours`."""
+        import torch
+
+        from skillsim.retrieval import top_columns
+
+        query = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
+        matrix = torch.from_numpy(self.matrix.reshape(-1, query.shape[1]))  # an empty one has no width of its own
+        cosine = (query @ matrix.T).numpy()
+        if left_out is not None:
+            cosine[left_out.nonzero()] = -1.0
+        return cosine, top_columns(cosine, min(NEIGHBOURS, cosine.shape[1]))
+
+    def near(
+        self, texts: Sequence[str], vectors: Vectors | Floats, entries: Rows, lexically: float
+    ) -> npt.NDArray[np.bool_]:
+        """(n,): whether any of `entries` votes for a text of a block, or is at `lexically` or nearer by n-grams."""
+        cosine, neighbours = self._neighbours(vectors, None)
+        votes = np.isin(neighbours, entries) & (np.take_along_axis(cosine, neighbours, axis=1) > 0)
+        found = np.asarray(votes.any(axis=1))
+        if self._ngrams is None:
+            return found
+        nearest = self._ngrams.hits(texts, LEXICAL)[:, entries].max(axis=1).toarray().ravel()
+        return np.asarray(found | (nearest >= lexically))
 
     def nearest_of(self, votes: Votes, text: Rows, column: Rows) -> Floats:
         """(pairs,): cosine of each text to the nearest string of the concept in `column`, 0 where that is negative."""

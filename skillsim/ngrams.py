@@ -55,6 +55,10 @@ class NgramView:
         np.maximum.at(scores, (rows, concept_of_label[hits.indices]), hits.data)
         return scores
 
+    def only(self, labels: npt.NDArray[np.int64]) -> "NgramView":
+        """Of these labels alone, weighted as among all."""
+        return NgramView(self._vectorizer, self._transposed[:, labels].tocsr())
+
     def save(self, folder: Path) -> None:
         vocabulary = sorted(self._vectorizer.vocabulary_, key=self._vectorizer.vocabulary_.__getitem__)
         pq.write_table(pa.table({"gram": vocabulary, "idf": self._vectorizer.idf_}), folder / "grams.parquet")

@@ -5,8 +5,8 @@ Kept with the raw text, from which the key is derived again, so that a better cl
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -71,6 +71,14 @@ def active(overrides: Iterable[Override]) -> dict[tuple[str, str | None], Overri
         if override.revoked_at is None:
             latest[override.text_key, override.source] = override
     return latest
+
+
+def succeeded(overrides: Iterable[Override], successors: Mapping[str, str]) -> list[Override]:
+    """With the successors of concepts in their place."""
+    return [
+        one if one.concept_uri is None else replace(one, concept_uri=successors.get(one.concept_uri, one.concept_uri))
+        for one in overrides
+    ]
 
 
 def overrides_id(overrides: Iterable[Override]) -> str:

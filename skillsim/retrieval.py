@@ -111,10 +111,20 @@ class LabelIndex:
                 "occupations", pa.array(used)
             ),
             sorted_labels.append_column("concept", pa.array(concept[order])),
-            _title_table(occupations),
+            title_table(occupations),
             vectors[order].astype(np.float32),
             NgramView.fit(texts),
         )
+
+    def only(self, concept_uris: Sequence[str]) -> "LabelIndex":
+        """Of these concepts alone, with the n-grams' weights as they are."""
+        wanted = pc.is_in(self.concept_uris, value_set=pa.array(concept_uris, pa.string()))
+        concept = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
+        label = np.flatnonzero(np.isin(self._concept_of_label, concept))
+        of = pa.array(np.searchsorted(concept, self._concept_of_label[label]).astype(np.int32))
+        labels = self.labels.drop_columns(["concept"]).take(pa.array(label)).append_column("concept", of)
+        concepts = self.concepts.take(pa.array(concept))
+        return LabelIndex(concepts, labels, self.titles, self.matrix[label], self.ngrams.only(label))
 
     def save(self, folder: Path) -> None:
         """Its files, into an empty folder (skillsim.artifacts.write)."""
@@ -290,7 +300,8 @@ def _take(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> pa.Array:
     return column.take(pa.array(rows)).combine_chunks()
 
 
-def _title_table(occupations: pa.Table) -> pa.Table:
+def title_table(occupations: pa.Table) -> pa.Table:
+    """(text_key, occupation_uri) of every label of an occupation; of several occupations with one label the first."""
     from skillsim.text import clean, text_key
 
     titles: dict[str, str] = {}

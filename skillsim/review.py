@@ -51,7 +51,7 @@ def review_sheet(texts: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 
 def write_sheet(sheet: pd.DataFrame, path: Path) -> None:
-    """As CSV that Excel opens, or as .xlsx; a cell that a spreadsheet would run as a formula is quoted."""
+    """As UTF-8 CSV that Excel opens, or as .xlsx; a cell that a spreadsheet would run as a formula is quoted."""
     safe = sheet.map(_not_a_formula)
     if path.suffix.lower() == ".xlsx":
         safe.to_excel(path, index=False)

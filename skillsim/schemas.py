@@ -206,6 +206,28 @@ LINKS = Table(
     partition_by=("model_id", "taxonomy_id"),
 )
 
+LINK_CHANGES = Table(
+    "link_changes",
+    _schema(
+        ("since_run_id", _STR),  # the run whose links held until now
+        ("run_id", _STR),  # the run that changed them: `runs` has the ids of both
+        ("changed_at", _TIME),
+        ("text_key", _STR),
+        ("reason", _STR),  # skillsim.link_changes explains it
+        ("old_status", _STR),
+        ("old_concept_uri", _STR),
+        ("old_concept_label", _STR),
+        ("old_score", _F64),
+        ("old_method", _STR),
+        ("new_status", _STR),
+        ("new_concept_uri", _STR),
+        ("new_concept_label", _STR),
+        ("new_score", _F64),
+        ("new_method", _STR),
+    ),
+    key=("since_run_id", "text_key"),
+)
+
 OVERRIDES = Table(
     "overrides",
     _schema(
@@ -323,6 +345,7 @@ TABLES = {
         EMBEDDINGS,
         CANDIDATES,
         LINKS,
+        LINK_CHANGES,
         OVERRIDES,
         NORMALISED_SKILLS,
         RUNS,

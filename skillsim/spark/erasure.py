@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.schemas import CANDIDATES, EMBEDDINGS, FORGOTTEN, LINKS, MENTIONS, NORMALISED_SKILLS, OVERRIDES, TEXTS
+from skillsim.schemas import (
+    CANDIDATES,
+    EMBEDDINGS,
+    FORGOTTEN,
+    LINK_CHANGES,
+    LINKS,
+    MENTIONS,
+    NORMALISED_SKILLS,
+    OVERRIDES,
+    TEXTS,
+)
 from skillsim.spark.overrides import forget_overrides
 from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.tables import Tables
@@ -44,7 +54,7 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     forget_overrides(asked.sparkSession, tables, orphans(tables))
     texts = remove_orphans(tables)
     tables.clear_staging()
-    for table in (NORMALISED_SKILLS, MENTIONS, OVERRIDES, LINKS, CANDIDATES, EMBEDDINGS, TEXTS):
+    for table in (NORMALISED_SKILLS, MENTIONS, OVERRIDES, LINKS, LINK_CHANGES, CANDIDATES, EMBEDDINGS, TEXTS):
         if tables.exists(table):
             tables.vacuum(table, 0)
     return Erased(erased.asked, erased.records, erased.mentions, texts)

@@ -1,6 +1,7 @@
 """What a run is made of, resolved and checked before Spark starts."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from skillsim.config import Config
@@ -11,18 +12,26 @@ from skillsim.lexicon import Lexicon, configured_lexicon
 from skillsim.model_files import resolve_model
 from skillsim.retrieval import retrieval_id
 from skillsim.spark.runs import RunIds
+from skillsim.successors import read_successors, sole_successors
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings, bundle, decision and lexicon of a run, and the ids they give."""
+    """Settings, bundle, decision and lexicon of a run, and the ids they give.
+
+    `named_successors`: as the file of taxonomy.successors says; `successors`: of concepts that the bundle lacks, the
+    one each has become. `lexicon` is the configured one with these in their place.
+    """
 
     config: Config
     bundle: Bundle
     decider: Decider
+    configured_lexicon: Lexicon
     lexicon: Lexicon
+    named_successors: Mapping[str, tuple[str, ...]]
+    successors: Mapping[str, str]
     ids: RunIds
 
 
@@ -36,7 +45,10 @@ def plan_run(config: Config) -> Plan:
     decider, reasons = choose_decider(config, bundle, model.model_id)
     for reason in reasons:
         log.warning("%s", reason)
-    lexicon = configured_lexicon(linking.lexicon, linking.builtin_lexicon, bundle.language)
+    named = read_successors(config.taxonomy.successors) if config.taxonomy.successors else {}
+    successors = sole_successors(named, bundle.concept_uris)
+    configured = configured_lexicon(linking.lexicon, linking.builtin_lexicon, bundle.language)
+    lexicon = configured.succeeded(successors)
     ids = RunIds(
         config.input.source,
         bundle.taxonomy_id,
@@ -45,4 +57,4 @@ def plan_run(config: Config) -> Plan:
         decider.decider_id,
         lexicon.lexicon_id,
     )
-    return Plan(config, bundle, decider, lexicon, ids)
+    return Plan(config, bundle, decider, configured, lexicon, named, successors, ids)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.config import Config, ReportConfig
@@ -59,21 +59,20 @@ def finished_like_this(
     tables: Tables, ids: RunIds, report: ReportConfig, versions: dict[str, int]
 ) -> dict[str, Any] | None:
     """The last successful run (run_id, statuses) when its ids and report are these and no table has moved since."""
-    last = (
-        tables.read(RUNS)
-        .where(F.col("outcome") == "succeeded")
-        .orderBy(F.desc("finished_at"))
-        .select("run_id", "statuses", "table_versions", "config", *asdict(ids))
-        .limit(1)
-        .collect()
-    )
-    if not last or last[0]["table_versions"] != versions:
+    last = last_success(tables, "run_id", "statuses", "table_versions", "config", *asdict(ids))
+    if last is None or last["table_versions"] != versions:
         return None
-    if any(last[0][name] != value for name, value in asdict(ids).items() if name != "source"):
+    if any(last[name] != value for name, value in asdict(ids).items() if name != "source"):
         return None
-    if json.loads(last[0]["config"])["report"] != report.model_dump():
+    if json.loads(last["config"])["report"] != report.model_dump():
         return None
-    return {"run_id": last[0]["run_id"], "statuses": last[0]["statuses"]}
+    return {"run_id": last["run_id"], "statuses": last["statuses"]}
+
+
+def last_success(tables: Tables, *columns: str) -> Row | None:
+    """These columns of the last run that succeeded."""
+    succeeded = tables.read(RUNS).where(F.col("outcome") == "succeeded")
+    return succeeded.orderBy(F.desc("finished_at")).select(*columns).first()
 
 
 def _version_of(library: str) -> str:

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.schemas import CANDIDATES, EMBEDDINGS, LABELS, LINKS, MENTIONS, TEXTS
+from skillsim.schemas import CANDIDATES, EMBEDDINGS, LABELS, LINK_CHANGES, LINKS, MENTIONS, TEXTS
 from skillsim.spark.tables import Tables
 
 
@@ -24,7 +24,7 @@ def orphans(tables: Tables) -> DataFrame:
 
 
 def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
-    """Remove the texts of no mention, with vectors, candidates and links; how many those were.
+    """Remove the texts of no mention, with vectors, candidates, links and their history; how many those were.
 
     The vector of a taxonomy's label stays, and of a text_key in `kept`. `texts` comes last, so that a crash before it
     is repeated in full.
@@ -36,7 +36,7 @@ def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
         if kept is not None:
             stays = stays.unionByName(kept.select("text_key"))
         tables.delete(EMBEDDINGS, staged.join(stays, on="text_key", how="left_anti"))
-        for table in (CANDIDATES, LINKS, TEXTS):
+        for table in (CANDIDATES, LINKS, LINK_CHANGES, TEXTS):
             tables.delete(table, staged)
     return count
 
