@@ -3,6 +3,7 @@
 spark-submit jobs/review.py export --output ROOT --sheet review.xlsx
 spark-submit jobs/review.py import --output ROOT --sheet review.xlsx --by NAME
 spark-submit jobs/review.py revoke --output ROOT --text "core java" --by NAME
+spark-submit jobs/review.py promote --output ROOT --lexicon ours.csv
 
 The decisions are in force from the next run of the main job on; nothing is embedded or retrieved again for them.
 """
@@ -13,14 +14,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pyspark.sql import functions as F
 
 from skillsim.errors import ReviewError
 from skillsim.overrides import active
+from skillsim.promotion import add_rows, own_lexicon
+from skillsim.promotion import promote as promoted
 from skillsim.review import read_sheet, review_sheet, take_decisions, write_sheet
 from skillsim.schemas import CONCEPTS, LINKS, NORMALISED_SKILLS
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
 from skillsim.spark.overrides import read_overrides, store_overrides
 from skillsim.spark.review import collect_undecided
+from skillsim.spark.runs import last_success
 from skillsim.text import parse_mention
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -89,6 +94,29 @@ def revoke(
             )
         store_overrides(spark, tables, [replace(found, revoked_by=by, revoked_at=datetime.now(UTC))])
     print(f"{found.raw!r}: {found.concept_uri or found.verdict} by {found.decided_by} is revoked")
+
+
+@app.command()
+def promote(
+    lexicon: Annotated[Path, typer.Option(help="a lexicon of your own, made where there is none")],
+    output: Output = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+) -> None:
+    """Add the decisions for all feeds to a lexicon; what contradicts it is listed and left out."""
+    with held_tables("review", output, config, set_) as (_, tables, settings):
+        last = last_success(tables, "taxonomy_id")
+        versions = tables.read(CONCEPTS).where(F.col("taxonomy_id") == (last["taxonomy_id"] if last else ""))
+        version = versions.select("version").first()
+        own = own_lexicon(lexicon, settings.taxonomy.language)
+        found = promoted(list(active(read_overrides(tables)).values()), own, version["version"] if version else "")
+    if found.rows:
+        add_rows(lexicon, found.rows)
+    for line in found.differing:
+        print(f"left out: {line}")
+    print(
+        f"{lexicon}: {len(found.rows):,} decisions added, {found.known:,} were there, {len(found.differing):,} differ"
+    )
 
 
 if __name__ == "__main__":

@@ -44,6 +44,14 @@ def test_what_came_went_and_changed_is_told_apart(tmp_path: Path) -> None:
     assert diff.renamed == {"u:c": ("COBOL", "Cobol")}
     assert diff.relabelled == {"u:a": ({"core java"}, {"jvaa"})}
     assert diff.changed["u:a"] == Change(alternatives=(frozenset({"core java"}), frozenset({"jvaa"})))
+    rows = set(diff.sheet().itertuples(index=False, name=None))
+    assert rows == {
+        ("u:d", "added", "", "Rust"),
+        ("u:b", "removed", "wiring", ""),
+        ("u:c", "renamed", "COBOL", "Cobol"),
+        ("u:c", "description", "", ""),
+        ("u:a", "labels", "core java", "jvaa"),
+    }
     assert diff.summary().startswith("1 added, 1 removed, 1 renamed, 1 with other alternative labels")
 
 

@@ -170,3 +170,16 @@ def test_our_own_lexicon_is_whole() -> None:
     assert {entry.kind for entry in found.entries.values()} == {"skill", "title", "junk", "multi"}
     header = BUILTIN.read_text(encoding="utf-8").splitlines()[0]
     assert header == HEADER
+
+
+def test_a_successor_stands_in_for_its_concept(tmp_path: Path) -> None:
+    rows = [
+        f"sales,en,http://c/{uri},{match},skill,,,," for uri, match in (("1", "exact"), ("2", "broad"), ("3", "broad"))
+    ]
+    found = lexicon(tmp_path, *rows, "java,en,http://c/4,exact,skill,,,,")
+    assert found.succeeded({}) is found
+    later = found.succeeded({"http://c/1": "http://c/9", "http://c/2": "http://c/9", "http://c/7": "http://c/8"})
+    assert later.lexicon_id != found.lexicon_id
+    entry = later.entries[text_key("sales")]
+    assert (entry.exact, entry.broad) == (("http://c/9",), ("http://c/3",))
+    assert later.entries[text_key("java")] == found.entries[text_key("java")]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillsim.errors import ReviewError
-from skillsim.overrides import Override, active, overrides_id
+from skillsim.overrides import Override, active, overrides_id, succeeded
 from skillsim.text import text_key
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -64,3 +64,11 @@ def test_the_id_follows_what_is_in_force_alone() -> None:
 def test_the_same_decision_is_one() -> None:
     assert replace(JAVA, why="typo mended").override_id == JAVA.override_id
     assert replace(JAVA, source="careers").override_id != JAVA.override_id
+
+
+def test_a_successor_stands_in_for_its_concept() -> None:
+    none = replace(JAVA, verdict="nil", concept_uri=None)
+    later = succeeded([JAVA, none], {"u:java": "u:java2"})
+    assert [one.concept_uri for one in later] == ["u:java2", None]
+    assert overrides_id(later[:1]) != overrides_id([JAVA])
+    assert succeeded([JAVA], {"u:c": "u:d"}) == [JAVA]

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from jobs.review import app
+from skillsim.lexicon import read_lexicon
 from skillsim.review import read_sheet
+from skillsim.text import text_key
 from tests.spark.conftest import Run
 from tests.spark.identity import read
 
@@ -46,6 +48,12 @@ def test_a_sheet_goes_out_and_its_decisions_come_in(
     other.to_csv(sheet, index=False)
     changed = submit(app, "import", "--output", continued, "--sheet", sheet, "--by", "bob")
     assert f"{text!r}: {asked['uri_1'][0]} by ann no longer holds" in changed.out
+    own = continued.parent / "ours.csv"
+    for said in ("2 decisions added, 0 were there, 0 differ", "0 decisions added, 2 were there, 0 differ"):
+        promoted = submit(app, "promote", "--output", continued, "--lexicon", own)
+        assert (promoted.code, said in promoted.out) == (0, True)
+    of_lexicon = read_lexicon(own).entries[text_key(text)]
+    assert (of_lexicon.exact, of_lexicon.taxonomy_version) == ((asked["uri_2"][0],), "unknown")
     for who in ("bob", "ann"):
         revoked = submit(app, "revoke", "--output", continued, "--text", text, "--by", "eve")
         assert f"by {who} is revoked" in revoked.out
