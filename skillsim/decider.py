@@ -28,11 +28,11 @@ from skillsim.lexicon import KINDS
 from skillsim.memory import Memory
 from skillsim.retrieval import LabelIndex
 from skillsim.signals import SIGNALS_VERSION, Pool, pool
+from skillsim.trees import Trees
 
 BUILTIN = Path(str(files("skillsim") / "data" / "decider" / "decider.safetensors"))
 PLAIN_VERSION = 1
 THRESHOLD, NIL_THRESHOLD = 0.8, 0.5  # of the plain score (training/LOG.md)
-_ROWS = 256  # a block of rows and all trees stay in the cache
 
 Array = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -259,31 +259,7 @@ def probabilities(parameters: Parameters, found: Pool) -> tuple[Array, Array]:
     rows = np.concatenate([found.signals, found.context[found.text]], axis=1)
     kinds = (found.context - parameters["kind_mean"]) / parameters["kind_scale"]
     kinds = kinds @ parameters["kind_weight"] + parameters["kind_bias"]
-    return expit(tree_sum(parameters, rows)).astype(np.float32), softmax(kinds, axis=1).astype(np.float32)
-
-
-def tree_sum(parameters: Parameters, rows: Array) -> npt.NDArray[np.float64]:
-    """(rows,) log-odds: what the leaves that a row ends in add up to.
-
-    All trees of a block of rows go down a level at a time; a leaf is its own child.
-    """
-    names = ("feature", "threshold", "value", "left", "right")
-    feature, threshold, value, left, right = (parameters[f"tree_{name}"] for name in names)
-    first = (np.arange(len(feature)) * feature.shape[1]).astype(np.int32)
-    # The children of node i are at 2i and 2i + 1, numbered through all trees.
-    child = (np.stack([left, right], axis=2) + first[:, None, None]).astype(np.int32).ravel()
-    feature, threshold, value = feature.ravel(), threshold.ravel(), value.ravel()
-    total = np.empty(len(rows))
-    for start in range(0, len(rows), _ROWS):
-        block = np.ascontiguousarray(rows[start : start + _ROWS])
-        cells = block.ravel()
-        offset = (np.arange(len(block), dtype=np.int32) * block.shape[1])[:, None]
-        node = np.broadcast_to(first, (len(block), len(first)))
-        for _ in range(int(parameters["tree_depth"])):
-            goes_right = cells.take(offset + feature.take(node)) > threshold.take(node)
-            node = child.take(2 * node + goes_right)
-        total[start : start + _ROWS] = value.take(node).sum(axis=1)
-    return total + float(parameters["baseline"])
+    return expit(Trees(parameters).log_odds(rows)).astype(np.float32), softmax(kinds, axis=1).astype(np.float32)
 
 
 def _hash(parts: Sequence[Any]) -> str:

@@ -106,7 +106,6 @@ def tree_parameters(seed: int = 0, trees: int = 3) -> dict[str, np.ndarray]:
         "tree_left": np.ascontiguousarray(children[:, 0]),
         "tree_right": np.ascontiguousarray(children[:, 1]),
         "tree_value": value,
-        "tree_depth": np.array(2),
         "baseline": np.array(-3.0),
         "kind_mean": np.zeros(about, np.float32),
         "kind_scale": np.ones(about, np.float32),

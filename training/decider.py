@@ -133,7 +133,6 @@ def tree_arrays(model: HistGradientBoostingClassifier) -> dict[str, npt.NDArray[
         "tree_left": own.copy(),
         "tree_right": own.copy(),
         "tree_value": np.zeros(shape, np.float64),
-        "tree_depth": np.array(max(int(nodes["depth"].max()) for nodes in trees)),
         "baseline": np.array(float(np.ravel(model._baseline_prediction)[0])),
     }
     for row, nodes in enumerate(trees):

@@ -124,15 +124,19 @@ class Pipeline:
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
             states = {table.name: self._tables.state(table) for table in (MENTIONS, LINKS)}
+            of_all_rows = {**self._one_link, "decider_id": self._ids.decider_id}
             of_run = {"overrides": self._ids.overrides_id, "rules": str(NORMALISE_VERSION)}
-            built_from = {**states, **self._one_link, **of_run}
-            if self._tables.built_from(NORMALISED_SKILLS) == built_from:
+            built_from = {**states, **of_all_rows, **of_run}
+            before = self._tables.built_from(NORMALISED_SKILLS)
+            if before == built_from:
                 return
             mentions = self._tables.read(MENTIONS)
             stage.rows_in = mentions.count()
             overrides = overrides_by_source(self._spark, self._linkage.in_force, self._linkage.names)
             skills = normalise(mentions, self._linkage.links(), overrides, self._run_id)
-            self._tables.sync(NORMALISED_SKILLS, skills, built_from)
+            same = all(before.get(name) == value for name, value in of_all_rows.items())
+            write = self._tables.sync if same else self._tables.rewrite
+            write(NORMALISED_SKILLS, skills, built_from)
             stage.rows_out = self._tables.read(NORMALISED_SKILLS).count()
 
     def _balance(self) -> dict[str, int]:

@@ -145,7 +145,7 @@ class Tables:
         return f"{change['version']} of {change['timestamp']}"
 
     def built_from(self, table: Table) -> dict[str, str]:
-        """What the last `sync` recorded of its inputs; empty when something else has changed the table since."""
+        """What the last `sync` or `rewrite` recorded of its inputs; empty when something else has written since."""
         note = self._last_change(table)["userMetadata"] if self.exists(table) else None
         try:
             recorded = json.loads(note or "{}")
@@ -277,6 +277,11 @@ class Tables:
                 f"WHEN MATCHED AND ({differs}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT * "
                 "WHEN NOT MATCHED BY SOURCE THEN DELETE",
             )
+
+    def rewrite(self, table: Table, rows: DataFrame, built_from: Mapping[str, str]) -> None:
+        """As `sync`, where nearly every row differs: written anew instead of compared."""
+        with _NOTING, self._setting(_NOTE, json.dumps(built_from, sort_keys=True)):
+            self.replace(table, rows, {})
 
     def alter(self, table: Table, change: str) -> None:
         """ALTER TABLE, for `skillsim.spark.migrations`."""

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from skillsim.decider import probabilities, tree_sum
+from skillsim.decider import probabilities
 from skillsim.lexicon import KINDS
 from skillsim.metrics import ABSTAINED, Outcomes
 from skillsim.signals import CONTEXT, SIGNALS, Pool
+from skillsim.trees import Trees
 from training import decider
 from training.decider import Examples, cross_validate, fit, reliability, threshold_of, tree_arrays
 from training.splits import FOLDS
@@ -52,13 +53,25 @@ def test_the_same_examples_give_the_same_parameters() -> None:
         np.testing.assert_array_equal(one[name], other[name])
 
 
-def test_the_arrays_say_what_scikit_learn_says() -> None:
+@pytest.mark.parametrize("leaves", [2, 15, 16, 17, 31, 63])
+def test_the_arrays_say_what_scikit_learn_says(leaves: int) -> None:
     random = np.random.default_rng(0)
     rows = random.normal(size=(2_000, 5)).astype(np.float32)
-    model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=15, random_state=0)
+    model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=leaves, min_samples_leaf=5, random_state=0)
     model.fit(rows, rows[:, 0] * rows[:, 1] + rows[:, 2] > 0.5)
     unseen = np.vstack([random.normal(size=(1_500, 5)).astype(np.float32), rows[:100]])
-    np.testing.assert_allclose(tree_sum(tree_arrays(model), unseen), model.decision_function(unseen), atol=1e-9)
+    found = tree_arrays(model)
+    at = found["tree_threshold"][found["tree_left"] != np.arange(found["tree_left"].shape[1])][:90]
+    unseen[: len(at), 0] = at  # where a value is a threshold
+    np.testing.assert_allclose(Trees(found).log_odds(unseen), model.decision_function(unseen), atol=1e-9)
+
+
+def test_a_tree_of_too_many_leaves_is_refused() -> None:
+    rows = np.random.default_rng(0).normal(size=(2_000, 2)).astype(np.float32)
+    model = HistGradientBoostingClassifier(max_iter=1, max_leaf_nodes=64, min_samples_leaf=1, random_state=0)
+    model.fit(rows, rows[:, 0] * rows[:, 1] + np.sin(5 * rows[:, 1]) > 0)
+    with pytest.raises(ValueError, match="63 at most"):
+        Trees(tree_arrays(model))
 
 
 def test_some_texts_are_taken_with_their_pairs() -> None:
