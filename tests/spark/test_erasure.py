@@ -12,6 +12,7 @@ from skillsim.schemas import MENTIONS, NORMALISED_SKILLS
 from skillsim.spark.erasure import Erased, forget
 from skillsim.spark.pipeline import Pipeline
 from skillsim.spark.tables import Tables
+from skillsim.text import text_key
 from tests.spark.conftest import Run
 from tests.spark.identity import assert_same_rows, assert_same_tables, read
 
@@ -41,10 +42,16 @@ def test_a_forgotten_record_is_in_no_file_and_does_not_come_back(
     planted = [f"secret-1,{PLANTED},welding\n", f"secret-1,{PLANTED} too\n"]
     job(continued, [*records[:200], *planted])
     assert {path.parent.name for path in holders(continued, PLANTED)} >= {"mentions", "texts", "normalised_skills"}
+    job(continued, [*records[:200], *planted], "linking.threshold=0", "linking.nil_threshold=0")
+    key = text_key(PLANTED)
+    assert {path.relative_to(continued / "tables").parts[0] for path in holders(continued, key)} >= {
+        "links",
+        "link_changes",
+    }
     asked = spark.createDataFrame([("test", "secret-1"), ("other", "secret-1"), ("test", "never-seen")], IDS)
     assert forget(Tables(spark, str(continued)), asked) == Erased(asked=3, records=2, mentions=3, texts=2)
-    assert holders(continued, PLANTED) == []
-    assert holders(continued, "secret-1") == []
+    for needle in (PLANTED, "secret-1", key):
+        assert holders(continued, needle) == []
     again = job(continued, [*records[:200], *planted])
     assert_same_tables(continued, finished.root)
     assert again.summary.statuses == finished.summary.statuses
