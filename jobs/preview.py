@@ -35,8 +35,10 @@ def main(
         found = preview(spark, tables, plan_run(settings), rows)
     folder.mkdir(parents=True, exist_ok=True)
     for name, sheet in (("moves", found.texts), ("concepts", found.concepts), ("vanished", found.vanished)):
+        path = folder / f"{name}.csv"
+        path.unlink(missing_ok=True)  # an earlier preview's
         if len(sheet) or name == "moves":
-            write_sheet(sheet, folder / f"{name}.csv")
+            write_sheet(sheet, path)
     show(found, folder)
 
 
@@ -50,6 +52,8 @@ def show(found: Preview, folder: Path) -> None:
     console.print(table)
     if len(found.vanished):
         console.print(f"{len(found.vanished):,} concepts vanish: vanished.csv lists what points to them")
+    shown, total = len(found.texts), found.moves["texts"].sum()
+    console.print(f"moves.csv: {shown:,} of {total:,} texts (--rows and report.min_records leave others out)")
     console.print(f"files: {folder}", soft_wrap=True)
 
 

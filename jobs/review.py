@@ -17,7 +17,7 @@ import typer
 from pyspark.sql import functions as F
 
 from skillsim.errors import ReviewError
-from skillsim.overrides import active
+from skillsim.overrides import active, succeeded
 from skillsim.promotion import add_rows, own_lexicon
 from skillsim.promotion import promote as promoted
 from skillsim.review import read_sheet, review_sheet, take_decisions, write_sheet
@@ -26,6 +26,7 @@ from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run
 from skillsim.spark.overrides import read_overrides, store_overrides
 from skillsim.spark.review import collect_undecided
 from skillsim.spark.runs import last_success
+from skillsim.successors import read_successors, sole_successors
 from skillsim.text import parse_mention
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -103,19 +104,24 @@ def promote(
     config: ConfigFile = None,
     set_: Assignments = None,
 ) -> None:
-    """Add the decisions for all feeds to a lexicon; what contradicts it is listed and left out."""
+    """Add the decisions for all feeds to a lexicon; what contradicts it, or has lost its concept, is listed."""
     with held_tables("review", output, config, set_) as (_, tables, settings):
         last = last_success(tables, "taxonomy_id")
-        versions = tables.read(CONCEPTS).where(F.col("taxonomy_id") == (last["taxonomy_id"] if last else ""))
-        version = versions.select("version").first()
-        own = own_lexicon(lexicon, settings.taxonomy.language)
-        found = promoted(list(active(read_overrides(tables)).values()), own, version["version"] if version else "")
+        taxonomy = tables.read(CONCEPTS).where(F.col("taxonomy_id") == (last["taxonomy_id"] if last else ""))
+        concepts = taxonomy.select("concept_uri", "version").collect()
+        decided = list(active(read_overrides(tables)).values())
+    uris = {row["concept_uri"] for row in concepts}
+    named = read_successors(settings.taxonomy.successors) if settings.taxonomy.successors else {}
+    decided = succeeded(decided, sole_successors(named, uris))
+    found = promoted(
+        decided, own_lexicon(lexicon, settings.taxonomy.language), uris, concepts[0]["version"] if concepts else ""
+    )
     if found.rows:
         add_rows(lexicon, found.rows)
-    for line in found.differing:
+    for line in found.left_out:
         print(f"left out: {line}")
     print(
-        f"{lexicon}: {len(found.rows):,} decisions added, {found.known:,} were there, {len(found.differing):,} differ"
+        f"{lexicon}: {len(found.rows):,} decisions added, {found.known:,} were there, {len(found.left_out):,} left out"
     )
 
 

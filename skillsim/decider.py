@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
@@ -180,6 +181,10 @@ class FittedDecider:
     def decider_id(self) -> str:
         return f"fitted-{_hash([self.digest, self.threshold, self.nil_threshold])}"
 
+    @cached_property
+    def _trees(self) -> Trees:
+        return Trees(self.parameters)
+
     @staticmethod
     def load(path: str | Path) -> "FittedDecider":
         """With the thresholds it was written with. Raises DeciderError for another file."""
@@ -200,7 +205,7 @@ class FittedDecider:
         assert memory is not None
         nothing = np.zeros(index.matrix.shape[1], dtype="<f2").tobytes()
         found = pool(index, memory, texts, unpack_vectors(pc.fill_null(texts["vector"], nothing)))
-        judged = judgement(index, found, *probabilities(self.parameters, found))
+        judged = judgement(index, found, *probabilities(self.parameters, found, self._trees))
         lacking = texts["vector"].is_null().to_numpy()
         kind = [None if lacks else one for one, lacks in zip(judged.kind, lacking, strict=True)]
         return replace(judged, kind=kind, kind_probability=np.where(lacking, np.nan, judged.kind_probability))
@@ -254,12 +259,14 @@ def choose_decider(config: Config, bundle: Bundle, model_id: str) -> tuple[Decid
     return PlainDecider(*_thresholds(given, (THRESHOLD, NIL_THRESHOLD))), reasons
 
 
-def probabilities(parameters: Parameters, found: Pool) -> tuple[Array, Array]:
-    """((pairs,) probability of each pair to be right, (texts, KINDS) of each kind)."""
+def probabilities(parameters: Parameters, found: Pool, trees: Trees | None = None) -> tuple[Array, Array]:
+    """((pairs,) probability of each pair to be right, (texts, KINDS) of each kind); `trees`: those of `parameters`."""
     rows = np.concatenate([found.signals, found.context[found.text]], axis=1)
     kinds = (found.context - parameters["kind_mean"]) / parameters["kind_scale"]
     kinds = kinds @ parameters["kind_weight"] + parameters["kind_bias"]
-    return expit(Trees(parameters).log_odds(rows)).astype(np.float32), softmax(kinds, axis=1).astype(np.float32)
+    return expit((trees or Trees(parameters)).log_odds(rows)).astype(np.float32), softmax(kinds, axis=1).astype(
+        np.float32
+    )
 
 
 def _hash(parts: Sequence[Any]) -> str:

@@ -26,6 +26,7 @@ from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.overrides import OVERRIDE
 from skillsim.retrieval import LabelIndex, index_id
 from skillsim.schemas import CANDIDATE, LINKS
+from skillsim.successors import read_successors, sole_successors
 from skillsim.text import parse_mention
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,9 @@ class Normaliser:
                 write(folder, _build_index(read_taxonomy(bundle), encoder).save)
         index = LabelIndex.load(localise(str(folder)))
         lexicon = configured_lexicon(settings.linking.lexicon, settings.linking.builtin_lexicon, bundle.language)
+        if settings.taxonomy.successors:
+            named = read_successors(settings.taxonomy.successors)
+            lexicon = lexicon.succeeded(sole_successors(named, bundle.concept_uris))
         lexicon = lexicon.within(index.concept_row)[0]
         memory = None
         if decider.calibrated:

@@ -213,7 +213,7 @@ LINK_CHANGES = Table(
         ("run_id", _STR),  # the run that changed them: `runs` has the ids of both
         ("changed_at", _TIME),
         ("text_key", _STR),
-        ("reason", _STR),  # skillsim.link_changes explains it
+        ("reason", _STR),  # skillsim.spark.link_changes explains it
         ("old_status", _STR),
         ("old_concept_uri", _STR),
         ("old_concept_label", _STR),

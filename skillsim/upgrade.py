@@ -2,9 +2,8 @@
 
 A text is touched where a concept that came, went, or has other labels is or would be among its candidates, or is voted
 for by memory; where its best three have moved to another group; where its very text came or went as an occupation's
-title; and where lexicon or curators speak of a concept that came or went. All others keep their candidates and their
-decision, and an upgrade moves nothing that nobody changed: character n-grams keep the weights of the version they were
-found under.
+title; and where lexicon or curators say otherwise of it. All others keep their candidates and their decision, and an
+upgrade moves nothing that nobody changed: character n-grams keep the weights of the version they were found under.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,11 +17,14 @@ import pyarrow.compute as pc
 from skillsim.encoder import unpack_vectors
 from skillsim.esco import Taxonomy
 from skillsim.esco_diff import TaxonomyDiff
+from skillsim.lexicon import Lexicon
 from skillsim.linking import ConceptNames
 from skillsim.memory import Memory
+from skillsim.overrides import Override, active, succeeded
 from skillsim.retrieval import FUSION, KINDS, LabelIndex, title_table
 from skillsim.schemas import CANDIDATE
 from skillsim.signals import LEXICALLY_NEAR
+from skillsim.successors import sole_successors
 
 _NEAR = np.float32(1e-5)  # scores nearer than this differ by rounding
 _BLOCK = 256
@@ -50,10 +52,62 @@ class Touch:
     keys: frozenset[str]
 
     @staticmethod
-    def of(diff: TaxonomyDiff, keys: Collection[str]) -> "Touch":
-        relabelled = frozenset(diff.added) | frozenset(diff.renamed) | frozenset(diff.relabelled)
+    def of(diff: TaxonomyDiff, relabelled: Collection[str], keys: Collection[str]) -> "Touch":
         moved = frozenset(uri for uri, change in diff.changed.items() if change.group)
-        return Touch(frozenset(diff.removed), relabelled, moved, frozenset(keys))
+        return Touch(frozenset(diff.removed), frozenset(relabelled), moved, frozenset(keys))
+
+
+def relabelled(old: Taxonomy, new: Taxonomy) -> set[str]:
+    """Concepts of `new` that `old` lacks or has with another label, cleaned text of one, or kind of one."""
+    before, after = (_labels(taxonomy) for taxonomy in (old, new))
+    return {uri for uri, labels in after.items() if before.get(uri) != labels}
+
+
+def _labels(taxonomy: Taxonomy) -> dict[str, set[tuple[str, str, str]]]:
+    found: dict[str, set[tuple[str, str, str]]] = {}
+    for row in taxonomy.labels.select(["concept_uri", "kind", "label", "text"]).to_pylist():
+        # How a label other than the preferred one is written decides nothing.
+        shown = row["label"] if row["kind"] == "preferred" else ""
+        found.setdefault(row["concept_uri"], set()).add((row["kind"], shown, row["text"]))
+    return found
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What lexicon and curators say under one version, successors in place of the concepts it lacks."""
+
+    lexicon: Lexicon
+    overrides: Collection[Override]
+    concept_uris: Collection[str]
+
+    @staticmethod
+    def under(
+        concept_uris: Collection[str],
+        lexicon: Lexicon,
+        overrides: Collection[Override],
+        successors: Mapping[str, tuple[str, ...]],
+    ) -> "Decisions":
+        """From what is kept, and the successors that a file names."""
+        sole = sole_successors(successors, concept_uris)
+        return Decisions(lexicon.succeeded(sole), succeeded(overrides, sole), concept_uris)
+
+    @property
+    def known_lexicon(self) -> Lexicon:
+        return self.lexicon.within(self.concept_uris)[0]
+
+    def differing(self, other: "Decisions") -> set[str]:
+        """Keys of the texts that the two decide otherwise, or remember otherwise."""
+        ours, theirs = self._said(), other._said()
+        return {key for key, of in ours.keys() | theirs.keys() if ours.get((key, of)) != theirs.get((key, of))}
+
+    def _said(self) -> dict[tuple[str, str | None], tuple[object, ...]]:
+        said: dict[tuple[str, str | None], tuple[object, ...]] = {
+            (key, "the lexicon's"): entry.verdict for key, entry in self.known_lexicon.entries.items()
+        }
+        for (key, source), one in active(self.overrides).items():
+            if one.concept_uri is None or one.concept_uri in self.concept_uris:
+                said[key, f"curators' {source}"] = one.verdict, one.concept_uri
+        return said
 
 
 def retitled(old: Taxonomy, new: Taxonomy) -> set[str]:
@@ -71,22 +125,27 @@ def retitled(old: Taxonomy, new: Taxonomy) -> set[str]:
 
 
 def carried(
-    texts: pa.Table, touch: Touch, index: LabelIndex, names: ConceptNames, top_k: int, memories: Collection[Memory]
+    texts: pa.Table,
+    touch: Touch,
+    index: LabelIndex,
+    nearby: LabelIndex,
+    names: ConceptNames,
+    top_k: int,
+    memories: Collection[Memory],
 ) -> pa.Table:
     """CARRIED of the texts that are not touched, as they stand under the new version.
 
     `texts`: text_key, text, vector, occupation_uri and candidates (as found under the old version), and of its link
-    concept_uri, group_uri, group_label and top. `index`, `names`: of the new version; `memories`: those of a fitted
-    decision under either version.
+    concept_uri, group_uri, group_label and top. `index`, `names`: of the new version; `nearby`: of its concepts that
+    are relabelled; `memories`: those of a fitted decision under either version.
     """
-    nearby = index.only(sorted(touch.relabelled))
     groups = [_group_now(link, names) for link in texts.select(["concept_uri", "group_label", "top"]).to_pylist()]
     lost = np.array([uri is not None for uri in texts["group_uri"].to_pylist()], dtype=bool) & np.array(
         [group is None for group in groups], dtype=bool
     )
     kept = ~(_named(texts, touch) | lost | _approached(texts, nearby, top_k))
     for memory in memories:
-        kept &= ~_voted(texts, memory, touch.gone | touch.relabelled)
+        kept &= ~_voted(texts, memory, touch)
     rows = pa.array(np.flatnonzero(kept))
     left = texts.select(["text_key", "occupation_uri", "candidates"]).take(rows)
     of_group = [groups[row] or (None, None) for row in rows.to_pylist()]
@@ -152,18 +211,21 @@ def _fused(candidates: pa.StructArray) -> npt.NDArray[np.float32]:
     return np.asarray(total + 10.0 * exact.to_numpy(zero_copy_only=False), dtype=np.float32)
 
 
-def _voted(texts: pa.Table, memory: Memory, concepts: frozenset[str]) -> Bools:
-    """Memory's nearest strings have one of `concepts`, or had it before the version lost it."""
+def _voted(texts: pa.Table, memory: Memory, touch: Touch) -> Bools:
+    """Memory's nearest strings have a concept that changed, or are judged otherwise under the other version."""
+    concepts = pa.array(sorted(touch.gone | touch.relabelled), pa.string())
     lists = memory.entries["concepts"].combine_chunks()
-    hits = pc.is_in(lists.flatten(), value_set=pa.array(sorted(concepts), pa.string())).to_numpy(zero_copy_only=False)
-    entries = np.unique(pc.list_parent_indices(lists).to_numpy()[hits])
+    hits = pc.is_in(lists.flatten(), value_set=concepts).to_numpy(zero_copy_only=False)
+    keys = pa.array(sorted(touch.keys), pa.string())
+    judged = np.flatnonzero(pc.is_in(memory.entries["text_key"], value_set=keys).to_numpy())
+    entries = np.union1d(pc.list_parent_indices(lists).to_numpy()[hits], judged).astype(np.int64)
     voted = np.zeros(texts.num_rows, dtype=bool)
     if not len(entries):
         return voted
-    vectors = unpack_vectors(texts["vector"])
+    vectors, strings = unpack_vectors(texts["vector"]), texts["text"].to_pylist()
     for start in range(0, texts.num_rows, _BLOCK):
         block = slice(start, start + _BLOCK)
-        voted[block] = memory.near(texts["text"].to_pylist()[block], vectors[block], entries, LEXICALLY_NEAR)
+        voted[block] = memory.near(strings[block], vectors[block], entries, LEXICALLY_NEAR)
     return voted
 
 

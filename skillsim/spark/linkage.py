@@ -17,8 +17,8 @@ from skillsim.overrides import Override, overrides_id, succeeded
 from skillsim.retrieval import index_id
 from skillsim.schemas import CANDIDATES, CONCEPTS, EMBEDDINGS, LABELS, LINKS, OCCUPATIONS, RELATIONS, TEXTS, Table
 from skillsim.spark.embeddings import embed, missing_embeddings, retryable
-from skillsim.spark.link_changes import changed_links, record_changes, what_differs
-from skillsim.spark.linking import decidable, decide_links, undecided
+from skillsim.spark.link_changes import changed_links, links_before, record_changes, recorded_since, what_differs
+from skillsim.spark.linking import decidable, decide_links, standing
 from skillsim.spark.memory import build_memory, lexicon_texts
 from skillsim.spark.overrides import in_force, overrides_by_text, read_overrides
 from skillsim.spark.paths import is_uri
@@ -30,9 +30,11 @@ from skillsim.spark.slices import run_in_slices
 from skillsim.spark.tables import Tables
 from skillsim.spark.taxonomy import store_taxonomy, taxonomy_rows
 from skillsim.spark.upgrade import Upgrade, carry_over, links_carried_over
-from skillsim.successors import sole_successors
+from skillsim.upgrade import Decisions
 
 log = logging.getLogger(__name__)
+
+_DECISIVE = ("retrieval_id", "decider_id", "lexicon_id", "overrides_id")  # of a link, under one taxonomy and model
 
 
 class Linkage:
@@ -82,11 +84,10 @@ class Linkage:
         self.retrieve()
         with self._progress.stage("links") as stage:
             stage.rows_in, links = self.decide()
-            if links is None:
-                return
             self._record_changes(links)
-            self._tables.replace(LINKS, links, self._one_link)
-            stage.rows_out = self.links().count()
+            if links is not None:
+                self._tables.replace(LINKS, links, self._one_link)
+                stage.rows_out = self.links().count()
 
     def retrieve(self) -> None:
         """Vectors, label index and candidates of all texts."""
@@ -129,37 +130,35 @@ class Linkage:
     def decide(self) -> tuple[int, DataFrame | None]:
         """How many texts are to be decided, and all links, materialised; None where those that are there stand.
 
-        All texts are decided again when any is undecided, but for what another version of the taxonomy left.
+        Links under the same ids stand, and what another version of the taxonomy left does.
         """
         texts = decidable(self._tables.read(TEXTS), self.embeddings(), self._candidates())
-        decisive = ("retrieval_id", "decider_id", "lexicon_id", "overrides_id")
-        ids = {name: getattr(self.ids, name) for name in decisive}
-        todo = undecided(texts, self.links(), ids)
-        old = self._carried_links(ids)
+        ids = {name: getattr(self.ids, name) for name in _DECISIVE}
+        stand = standing(self.links(), texts, ids)
+        old = self._carried_links(texts, ids)
         if old is not None:
-            todo = todo.join(old.select("text_key"), on="text_key", how="left_anti")
-            texts = texts.join(old.select("text_key"), on="text_key", how="left_anti")
+            stand = stand.unionByName(old)
+        todo = texts.join(stand.select("text_key"), on="text_key", how="left_anti")
         count = todo.count()
         if not count and old is None:
             return 0, None
         lexicon = self._known_lexicon
         memory = self._build_memory(self.ids.taxonomy_id, lexicon) if self._plan.decider.calibrated else None
         by_text = overrides_by_text(self._spark, self.in_force)
-        links = decide_links(texts, by_text, lexicon, self._plan.decider, self.index_address, memory)
+        links = decide_links(todo, by_text, lexicon, self._plan.decider, self.index_address, memory)
         constants = {**self._one_link, **ids, "run_id": self._run_id}
         links = links.withColumns({name: F.lit(constants[name]) for name in OF_THE_RUN})
-        if old is not None:
-            links = links.unionByName(old)
-        return count, self._tables.stage("links", links)
+        return count, self._tables.stage("links", links.unionByName(stand.select(*links.columns)))
 
     def changes(self, links: DataFrame) -> DataFrame | None:
         """Of `links`, what differs from those of the last run that succeeded; None before the first."""
-        before = self.last
-        if before is None:
+        last = self.last
+        if last is None:
             return None
-        old = self._linked(LINKS, before["taxonomy_id"], before["model_id"])
-        otherwise = what_differs(before, vars(self.ids))
-        return changed_links(old, links, otherwise, self.taxonomy(CONCEPTS).select("concept_uri"))
+        held = self._linked(LINKS, last["taxonomy_id"], last["model_id"])
+        before = links_before(held, recorded_since(self._tables, last["run_id"]))
+        otherwise = what_differs(last, vars(self.ids))
+        return changed_links(before, links, otherwise, self.taxonomy(CONCEPTS).select("concept_uri"))
 
     @cached_property
     def last(self) -> dict[str, str] | None:
@@ -167,13 +166,19 @@ class Linkage:
         found = last_success(self._tables, "run_id", *vars(self._plan.ids))
         return found.asDict() if found else None
 
-    def _record_changes(self, links: DataFrame) -> None:
-        changes = self.changes(links)
-        if changes is None or self.last is None:
+    def _record_changes(self, links: DataFrame | None) -> None:
+        """`links`: None where those that are there stand."""
+        last = self.last
+        if last is None:
             return
-        count = record_changes(self._tables, changes, self.last["run_id"], self._run_id, datetime.now(UTC))
+        same = all(last[name] == value for name, value in self._one_link.items())
+        if links is None and same and recorded_since(self._tables, last["run_id"]).isEmpty():
+            return
+        changes = self.changes(links if links is not None else self.links())
+        assert changes is not None
+        count = record_changes(self._tables, changes, last["run_id"], self._run_id, datetime.now(UTC))
         if count:
-            log.info("links: %s texts moved since run %s; link_changes has them", f"{count:,}", self.last["run_id"])
+            log.info("links: %s texts moved since run %s; link_changes has them", f"{count:,}", last["run_id"])
 
     @cached_property
     def upgrade(self) -> Upgrade | None:
@@ -194,21 +199,17 @@ class Linkage:
         with self._progress.stage("carried over") as stage:
             memories: list[str] = []
             if self._plan.decider.calibrated:
-                lexicons = (self._old_lexicon().within(self._old_uris)[0], self._known_lexicon)
-                memories = [
-                    self._build_memory(taxonomy_id, lexicon)
-                    for taxonomy_id, lexicon in zip(
-                        (before["taxonomy_id"], self.ids.taxonomy_id), lexicons, strict=True
-                    )
-                ]
+                memories.append(self._build_memory(before["taxonomy_id"], self._decisions_before.known_lexicon))
+                memories.append(self._build_memory(self.ids.taxonomy_id, self._known_lexicon))
             old = before["taxonomy_id"], before["model_id"]
             candidates = self._linked(CANDIDATES, *old).where(F.col("retrieval_id") == self.ids.retrieval_id)
+            now = Decisions(self._plan.lexicon, self._overrides, self.names.of)
             kept = carry_over(
                 self._tables.read(TEXTS),
                 candidates,
                 self._linked(LINKS, *old),
                 self.embeddings(),
-                self.upgrade.touch(self._plan.configured_lexicon, self.kept_overrides),
+                self.upgrade.touch(now.differing(self._decisions_before)),
                 self._config.retrieval.top_k,
                 self.index_address,
                 memories,
@@ -219,28 +220,29 @@ class Linkage:
             rows = self._carried.withColumns({name: F.lit(value) for name, value in scope.items()})
             self._tables.insert_new(CANDIDATES, rows, scope)
 
-    def _carried_links(self, ids: dict[str, str]) -> DataFrame | None:
+    def _carried_links(self, texts: DataFrame, ids: dict[str, str]) -> DataFrame | None:
         """Where decision, lexicon and curators' decisions are what they were, the links of what was carried over."""
         before = self.last
-        if self._carried is None or before is None or before["decider_id"] != ids["decider_id"]:
+        if self._carried is None or before is None:
             return None
-        of_old = sole_successors(self._plan.named_successors, self._old_uris)
-        if before["lexicon_id"] != self._old_lexicon().lexicon_id:
-            return None
-        if before["overrides_id"] != overrides_id(succeeded(self.kept_overrides, of_old)):
+        same = {
+            "decider_id": ids["decider_id"],
+            "lexicon_id": self._decisions_before.lexicon.lexicon_id,
+            "overrides_id": overrides_id(self._decisions_before.overrides),
+        }
+        if any(before[name] != value for name, value in same.items()):
             return None
         old = self._linked(LINKS, before["taxonomy_id"], before["model_id"])
-        return links_carried_over(old, self._carried, {**self._one_link, **ids})
+        # A run that failed may have decided them otherwise.
+        held = standing(old, texts, {name: before[name] for name in _DECISIVE})
+        return links_carried_over(held, self._carried, {**self._one_link, **ids})
 
     @cached_property
-    def _old_uris(self) -> frozenset[str]:
+    def _decisions_before(self) -> Decisions:
         assert self.upgrade is not None
-        return frozenset(self.upgrade.old.concepts["concept_uri"].to_pylist())
-
-    def _old_lexicon(self) -> Lexicon:
-        """As it would be under the version before."""
-        successors = sole_successors(self._plan.named_successors, self._old_uris)
-        return self._plan.configured_lexicon.succeeded(successors)
+        uris = frozenset(self.upgrade.old.concepts["concept_uri"].to_pylist())
+        plan = self._plan
+        return Decisions.under(uris, plan.configured_lexicon, self.kept_overrides, plan.named_successors)
 
     @cached_property
     def _known_lexicon(self) -> Lexicon:

@@ -38,18 +38,15 @@ def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) ->
     )
 
 
-def undecided(decidable_texts: DataFrame, links: DataFrame, ids: Mapping[str, str]) -> DataFrame:
-    """Keys not decided yet under these ids (retrieval, decider, lexicon), or decided before their vector was there."""
+def standing(links: DataFrame, decidable_texts: DataFrame, ids: Mapping[str, str]) -> DataFrame:
+    """The `links` that hold: decided under these ids (retrieval, decider, lexicon, overrides), and not before their
+    vector was there."""
     current = links.where(reduce(and_, (F.col(name) == value for name, value in ids.items())))
     # Decided without candidates; with them some of the best three have a score, unless the lexicon has three concepts.
     scored = F.exists("top", lambda one: one["score"].isNotNull())
     outdated = ~scored & (F.size("top") < TOP)
-    done = current.select("text_key", outdated.alias("outdated"))
-    return (
-        decidable_texts.join(done, on="text_key", how="left")
-        .where(F.col("outdated").isNull() | (F.col("outdated") & F.col("failure").isNull()))
-        .select("text_key")
-    )
+    held = current.join(decidable_texts.select("text_key", F.col("failure").alias("why")), on="text_key", how="inner")
+    return held.where(~outdated | F.col("why").isNotNull()).select(*links.columns)
 
 
 def decide_links(

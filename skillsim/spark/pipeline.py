@@ -134,8 +134,8 @@ class Pipeline:
             stage.rows_in = mentions.count()
             overrides = overrides_by_source(self._spark, self._linkage.in_force, self._linkage.names)
             skills = normalise(mentions, self._linkage.links(), overrides, self._run_id)
-            same = all(before.get(name) == value for name, value in of_all_rows.items())
-            write = self._tables.sync if same else self._tables.rewrite
+            all_differ = any(before.get(name, value) != value for name, value in of_all_rows.items())
+            write = self._tables.rewrite if all_differ else self._tables.sync
             write(NORMALISED_SKILLS, skills, built_from)
             stage.rows_out = self._tables.read(NORMALISED_SKILLS).count()
 

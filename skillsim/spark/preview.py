@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from skillsim.encoder import unpack_vectors
 from skillsim.errors import TablesError
+from skillsim.overrides import active
 from skillsim.schemas import LINKS, MENTIONS, TEXTS
 from skillsim.spark import worker
 from skillsim.spark.linkage import Linkage
@@ -29,7 +30,8 @@ class Preview:
 
     `moves`: (reason, old_status, new_status, texts, mentions). `texts`: of each text that would move its mentions,
     records, and link before and after. `concepts`: skillsim.esco_diff's sheet. `vanished`: of each concept that the new
-    taxonomy lacks what points to it, and what may follow it. The last two are empty where the taxonomy is the same.
+    taxonomy lacks what points to it, and what is nearest to it, where its label has a vector under the new model. The
+    last two are empty where the taxonomy is the same, or no version of the same.
     """
 
     since_run_id: str
@@ -86,8 +88,9 @@ def _vanished(tables: Tables, linkage: Linkage, plan: Plan, upgrade: Upgrade) ->
     gone = upgrade.diff.removed
     if not gone:
         return pd.DataFrame()
+    assert linkage.last is not None
     old = tables.read(LINKS).where(F.col("taxonomy_id") == upgrade.old.taxonomy_id)
-    linked = old.where((F.col("model_id") == plan.ids.model_id) & F.col("concept_uri").isin(list(gone)))
+    linked = old.where((F.col("model_id") == linkage.last["model_id"]) & F.col("concept_uri").isin(list(gone)))
     counts = linked.join(_counts(tables), on="text_key").groupBy("concept_uri")
     counted = {
         row["concept_uri"]: (row["texts"], row["mentions"])
@@ -97,7 +100,7 @@ def _vanished(tables: Tables, linkage: Linkage, plan: Plan, upgrade: Upgrade) ->
     rows = []
     for uri, label in gone.items():
         strings = [entry.string for entry in plan.configured_lexicon.entries.values() if uri in entry.concepts]
-        decided = [one.raw for one in linkage.kept_overrides if one.concept_uri == uri and one.revoked_at is None]
+        decided = [one.raw for one in active(linkage.kept_overrides).values() if one.concept_uri == uri]
         texts, mentions = counted.get(uri, (0, 0))
         rows.append(
             {

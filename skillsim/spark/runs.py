@@ -15,14 +15,23 @@ from pyspark.sql import functions as F
 
 from skillsim.config import Config, ReportConfig
 from skillsim.overrides import NO_OVERRIDES
-from skillsim.schemas import CANDIDATES, EMBEDDINGS, LINKS, MENTIONS, NORMALISED_SKILLS, RUNS, TEXTS
+from skillsim.schemas import (
+    CANDIDATES,
+    EMBEDDINGS,
+    LINK_CHANGES,
+    LINKS,
+    MENTIONS,
+    NORMALISED_SKILLS,
+    RUNS,
+    TEXTS,
+)
 from skillsim.spark.progress import Stage
 from skillsim.spark.sql import spark_schema
 from skillsim.spark.tables import Tables
 
 _VERSIONED = ("skillsim", "pyspark", "delta-spark", "torch", "sentence-transformers", "pyarrow", "numpy")
 # A run's outcome is a function of these tables and its ids.
-_DECISIVE = (MENTIONS, TEXTS, EMBEDDINGS, CANDIDATES, LINKS, NORMALISED_SKILLS)
+_DECISIVE = (MENTIONS, TEXTS, EMBEDDINGS, CANDIDATES, LINKS, LINK_CHANGES, NORMALISED_SKILLS)
 
 
 @dataclass(frozen=True)

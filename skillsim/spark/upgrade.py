@@ -10,14 +10,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from skillsim.esco import Taxonomy
 from skillsim.esco_diff import TaxonomyDiff, diff_taxonomies
-from skillsim.lexicon import Lexicon
 from skillsim.linking import ConceptNames
-from skillsim.overrides import Override, active
 from skillsim.schemas import CONCEPTS, GROUPS, LABELS, OCCUPATIONS, RELATIONS
 from skillsim.spark import worker
 from skillsim.spark.tables import Tables
 from skillsim.spark.taxonomy import taxonomy_rows
-from skillsim.upgrade import CARRIED, Touch, carried, retitled
+from skillsim.upgrade import CARRIED, Touch, carried, relabelled, retitled
 
 
 @dataclass(frozen=True)
@@ -37,13 +35,9 @@ class Upgrade:
         diff = diff_taxonomies(old, new)
         return Upgrade(old, new, diff) if len(diff.added) <= new.concepts.num_rows / 2 else None
 
-    def touch(self, lexicon: Lexicon, overrides: Collection[Override]) -> Touch:
-        """`lexicon`, `overrides`: as they are kept, with no successor in place of a concept."""
-        news = self.diff.added.keys() | self.diff.removed.keys()
-        keys = retitled(self.old, self.new)
-        keys |= {key for key, entry in lexicon.entries.items() if not news.isdisjoint(entry.concepts)}
-        keys |= {key for (key, _), one in active(overrides).items() if one.concept_uri in news}
-        return Touch.of(self.diff, keys)
+    def touch(self, keys: Collection[str]) -> Touch:
+        """`keys`: of texts that are decided otherwise, whatever their candidates."""
+        return Touch.of(self.diff, relabelled(self.old, self.new), retitled(self.old, self.new) | set(keys))
 
 
 def stored_taxonomy(tables: Tables, taxonomy_id: str) -> Taxonomy:
@@ -79,9 +73,10 @@ def carry_over(
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         index = worker.label_index(index_address)
         memories = [worker.memory(address, index_address) for address in memory_addresses]
+        nearby = index.only(sorted(touch.relabelled))
         names = ConceptNames.from_table(index.concepts)
         for batch in batches:
-            found = carried(pa.Table.from_batches([batch]), touch, index, names, top_k, memories)
+            found = carried(pa.Table.from_batches([batch]), touch, index, nearby, names, top_k, memories)
             yield from found.to_batches()
 
     return rows.mapInArrow(run, from_arrow_schema(CARRIED))

@@ -1,6 +1,7 @@
 """Which texts another version of the taxonomy touches, each rule alone and all against retrieval from nothing."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,16 @@ import pytest
 from skillsim.encoder import pack_vectors
 from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
 from skillsim.esco_diff import diff_taxonomies
+from skillsim.lexicon import Entry, Lexicon
 from skillsim.linking import ConceptNames
 from skillsim.memory import Memory
 from skillsim.retrieval import LabelIndex
 from skillsim.schemas import ALTERNATIVE
 from skillsim.text import text_key
-from skillsim.upgrade import Touch, carried, retitled
+from skillsim.upgrade import Decisions, Touch, carried, relabelled, retitled
+from tests.core.bundles import SKILL_COLUMNS, sheet, skill, small_files, taxonomy_of
 from tests.core.test_memory import entries
+from tests.core.test_overrides import JAVA
 from tests.editions import Edits, edit
 from tests.fakes import RememberingEncoder
 
@@ -65,13 +69,13 @@ def with_link(texts: pa.Table, row: int, **link: object) -> pa.Table:
 
 
 def kept(texts: pa.Table, index: LabelIndex, names: ConceptNames, touch: Touch, *memories: Memory) -> list[str]:
-    found = carried(texts, touch, index, names, TOP_K, memories)
+    found = carried(texts, touch, index, index.only(sorted(touch.relabelled)), names, TOP_K, memories)
     of = dict(zip(texts["text_key"].to_pylist(), texts["text"].to_pylist(), strict=True))
     return [of[key] for key in found["text_key"].to_pylist()]
 
 
 def test_what_nothing_touches_is_kept_as_it_is(texts: pa.Table, index: LabelIndex, names: ConceptNames) -> None:
-    found = carried(texts, Touch(NOTHING, NOTHING, NOTHING, NOTHING), index, names, TOP_K, [])
+    found = carried(texts, Touch(NOTHING, NOTHING, NOTHING, NOTHING), index, index.only([]), names, TOP_K, [])
     for name in ("text_key", "occupation_uri", "candidates"):
         assert found[name].to_pylist() == texts[name].to_pylist()
 
@@ -126,7 +130,7 @@ def test_a_group_goes_by_its_label_to_the_new_uri(texts: pa.Table, index: LabelI
     ambiguous = with_link(matched, 1, group_uri="old:g", group_label="doing", top=top)
     lost = with_link(ambiguous, 2, group_uri="old:h", group_label="helping", top=top)
     touch = Touch(NOTHING, NOTHING, NOTHING, NOTHING)
-    found = carried(lost, touch, index, names, TOP_K, []).to_pylist()
+    found = carried(lost, touch, index, index.only([]), names, TOP_K, []).to_pylist()
     assert [(row["group_uri"], row["group_label"]) for row in found[:2]] == [("new:g", "doing")] * 2
     assert found[2]["text_key"] == text_key(TEXTS[3])
 
@@ -146,6 +150,8 @@ def test_a_text_that_memory_votes_for_what_is_gone_is_touched(
     assert near[0]
     assert not near.all()
     assert kept(texts, index, names, touch, memory) == [t for t, n in zip(TEXTS, near, strict=True) if not n]
+    judged_anew = Touch(NOTHING, NOTHING, NOTHING, frozenset(["k0"]))
+    assert kept(texts, index, names, judged_anew, memory) == kept(texts, index, names, touch, memory)
     assert kept(texts, index, names, Touch(frozenset(["u:other"]), NOTHING, NOTHING, NOTHING), memory) == TEXTS
 
 
@@ -161,8 +167,9 @@ def test_what_an_edition_does_not_touch_is_what_retrieval_from_nothing_finds(
     vectors = remembering.encode(new.labels["text"].to_pylist()).vectors
     later = LabelIndex.build(new.concepts, new.labels, new.relations, new.occupations, vectors)
     texts = texts_of(index, remembering, strings)
-    touch = Touch.of(diff_taxonomies(taxonomy, new), retitled(taxonomy, new))
-    found = carried(texts, touch, later, ConceptNames.from_table(later.concepts), TOP_K, [])
+    touch = Touch.of(diff_taxonomies(taxonomy, new), relabelled(taxonomy, new), retitled(taxonomy, new))
+    nearby = later.only(sorted(touch.relabelled))
+    found = carried(texts, touch, later, nearby, ConceptNames.from_table(later.concepts), TOP_K, [])
     assert 50 < found.num_rows < len(strings)
     fresh = texts_of(later, remembering, strings)
     expected = dict(zip(fresh["text_key"].to_pylist(), fresh["candidates"].to_pylist(), strict=True))
@@ -174,6 +181,65 @@ def test_what_an_edition_does_not_touch_is_what_retrieval_from_nothing_finds(
             assert one["cosine"] == pytest.approx(same["cosine"], abs=1e-5)
             assert one["ngram"] == pytest.approx(same["ngram"], abs=0.1)
             assert one["occupations"] == same["occupations"]
+
+
+def test_a_concept_with_another_label_or_kind_of_one_is_relabelled(tmp_path: Path) -> None:
+    def taxonomy(name: str, *rows: list[str]) -> Taxonomy:
+        (tmp_path / name).mkdir()
+        return taxonomy_of(tmp_path / name, small_files() | {"skills_en.csv": sheet(SKILL_COLUMNS, *rows)})
+
+    kept, gone = skill("u:kept", "Java", "java se\njvaa"), skill("u:gone", "COBOL")
+    before = [
+        kept,
+        gone,
+        skill("u:hidden", "sql", "sequel"),
+        skill("u:renamed", "c"),
+        skill("u:case", "wiring", "Wire"),
+    ]
+    after = [kept, skill("u:hidden", "sql", "", "sequel"), skill("u:renamed", "C"), skill("u:case", "wiring", "wire")]
+    assert relabelled(taxonomy("a", *before), taxonomy("b", *after, skill("u:new", "rust"))) == {
+        "u:hidden",
+        "u:renamed",
+        "u:new",
+    }
+
+
+def lexicon(**concepts: str) -> Lexicon:
+    found = {
+        key: Entry(key, key, key, "skill", (uri,) if uri else (), (), "", "ours", "", False)
+        for key, uri in concepts.items()
+    }
+    return Lexicon.of("en", found)
+
+
+def test_a_text_that_lexicon_or_curators_say_otherwise_of_is_told() -> None:
+    """Of concepts that came, went or were followed; a decision on a concept that neither version has waits on."""
+    said = lexicon(stays="u:stays", gone="u:gone", came="u:came", followed="u:old", waits="u:nowhere", none="")
+    decided = [
+        replace(JAVA, raw=raw, concept_uri=uri)
+        for raw, uri in (("one", "u:stays"), ("two", "u:gone"), ("three", "u:nowhere"), ("four", "u:nowhere again"))
+    ]
+    decided.append(replace(JAVA, raw="five", source="feed", concept_uri="u:came"))
+    successors = {"u:old": ("u:new",), "u:nowhere again": ("u:came",)}
+    before = Decisions.under({"u:stays", "u:gone", "u:old"}, said, decided, successors)
+    now = Decisions.under({"u:stays", "u:came", "u:new"}, said, decided, successors)
+    expected = {"gone", "came", "followed", *(text_key(text) for text in ("two", "four", "five"))}
+    assert now.differing(before) == before.differing(now) == expected
+    assert now.differing(now) == set()
+    assert before.lexicon.lexicon_id == said.lexicon_id != now.lexicon.lexicon_id
+
+
+def test_a_concept_is_used_by_as_many_occupations_as_the_new_version_says(
+    taxonomy: Taxonomy, index: LabelIndex, texts: pa.Table, label_vectors: np.ndarray
+) -> None:
+    fewer = taxonomy.relations.slice(0, taxonomy.relations.num_rows // 2)
+    later = LabelIndex.build(taxonomy.concepts, taxonomy.labels, fewer, taxonomy.occupations, label_vectors)
+    touch, names = Touch(NOTHING, NOTHING, NOTHING, NOTHING), ConceptNames.from_table(later.concepts)
+    found = carried(texts, touch, later, later.only([]), names, TOP_K, [])
+    count = dict(zip(later.concept_uris.to_pylist(), later.occupations.tolist(), strict=True))
+    for now, before in zip(found["candidates"].to_pylist(), texts["candidates"].to_pylist(), strict=True):
+        assert [one["occupations"] for one in now] == [count[one["concept_uri"]] for one in before]
+    assert found["candidates"].to_pylist() != texts["candidates"].to_pylist()
 
 
 def test_an_occupations_label_that_came_or_went_or_is_anothers_touches(taxonomy: Taxonomy) -> None:

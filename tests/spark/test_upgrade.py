@@ -8,14 +8,19 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from skillsim.config import load_config
+from skillsim.config import Config, load_config
+from skillsim.decider import FittedFor
+from skillsim.esco import find_bundle
+from skillsim.model_files import resolve_model
 from skillsim.overrides import Override
-from skillsim.schemas import LINKS, Table
+from skillsim.schemas import Table
 from skillsim.spark.overrides import store_overrides
 from skillsim.spark.plan import plan_run
 from skillsim.spark.preview import preview
 from skillsim.spark.tables import Tables
+from skillsim.text import text_key
 from tests.editions import Edits, edit
+from tests.fakes import fitted_file
 from tests.spark.conftest import SAMPLE, Run, stage_rows
 from tests.spark.identity import read
 
@@ -130,33 +135,100 @@ def test_what_a_preview_says_is_what_the_run_moves_and_no_model_runs_twice(
 
 
 @pytest.mark.slow
-def test_changes_that_a_failed_run_wrote_are_written_over_by_the_next(
+@pytest.mark.parametrize("last", ["link_changes", "links"])
+def test_changes_since_a_run_are_told_whatever_failed_between(
+    finished: Run,
+    continued: Path,
+    job: Callable[..., Run],
+    records: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    last: str,
+) -> None:
+    """A run with another threshold fails once it has written `last`; then a third threshold, a new record, and back."""
+    with monkeypatch.context() as broken:
+        broken.setattr(Tables, "replace", failing_after(last))
+        with pytest.raises(RuntimeError, match="pulled plug"):
+            job(continued, records[:200], "linking.threshold=0.95")
+    assert len(read(continued, "link_changes"))
+    run = job(continued, records[:201], "linking.threshold=0.7")
+    between = links_of(run)
+    assert_told(finished.summary.run_id, links_of(finished), run)
+    back = job(continued, records[:201])
+    assert_told(run.summary.run_id, between, back)
+    assert set(links_of(back)["status"].items()) >= set(links_of(finished)["status"].items())
+
+
+@pytest.mark.slow
+def test_a_change_that_never_came_is_forgotten(
     finished: Run, continued: Path, job: Callable[..., Run], records: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed after the changes and before the links; then run with another threshold."""
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as broken:
-        broken.setattr(Tables, "replace", replace_all_but(LINKS.name, killed))
-        with pytest.raises(KeyboardInterrupt):
+        broken.setattr(Tables, "replace", failing_after("link_changes"))
+        with pytest.raises(RuntimeError, match="pulled plug"):
             job(continued, records[:200], "linking.threshold=0.95")
-    wrong = read(continued, "link_changes")
-    assert len(wrong)
-    run = job(continued, records[:200], "linking.threshold=0.7")
-    before, after = links_of(finished), links_of(run)
-    changes = read(continued, "link_changes").set_index("text_key")
-    assert set(changes.index) == set(before.index[before["status"] != after["status"]])
-    assert set(changes["run_id"]) == {run.summary.run_id}
+    job(continued, records[:200])
+    assert read(continued, "link_changes").empty
+    assert job(continued, records[:200]).summary.unchanged_since
+
+
+def assert_told(since: str, old: pd.DataFrame, after: Run) -> None:
+    """link_changes has what differs between the links `since` a run and those of another, once."""
+    new = links_of(after)
+    changes = read(after.root, "link_changes").query("since_run_id == @since").set_index("text_key")
+    both = old.index.intersection(new.index)
+    differs = pd.concat([old.loc[both, c].fillna("") != new.loc[both, c].fillna("") for c in COMPARED], axis=1)
+    assert set(changes.index) == set(both[differs.any(axis=1)])
+    assert len(changes)
+    assert set(changes["run_id"]) == {after.summary.run_id}
     assert set(changes["reason"]) == {"decision"}
-    assert (changes["new_status"] == after.loc[changes.index, "status"]).all()
+    for name in COMPARED:
+        assert changes[f"old_{name}"].fillna("").to_dict() == old.loc[changes.index, name].fillna("").to_dict()
+        assert changes[f"new_{name}"].fillna("").to_dict() == new.loc[changes.index, name].fillna("").to_dict()
 
 
-def replace_all_but(name: str, instead: Callable[..., None]) -> Callable[..., None]:
+def failing_after(name: str) -> Callable[..., None]:
+    """`Tables.replace` that pulls the plug once it has written a table."""
     whole = Tables.replace
 
     def replace(self: Tables, table: Table, *rest: object) -> None:
-        (instead if table.name == name else whole)(self, table, *rest)  # type: ignore[arg-type]
+        whole(self, table, *rest)  # type: ignore[arg-type]
+        if table.name == name:
+            raise RuntimeError("pulled plug")
 
     return replace
+
+
+@pytest.mark.slow
+def test_a_fitted_decision_carries_over_too_and_the_day_after_leaves_what_stands(
+    job: Callable[..., Run], records: list[str], tmp_path: Path
+) -> None:
+    """Memory's strings vote: what is judged of a concept that is gone touches the texts near it."""
+    root = tmp_path / "out"
+    family = find_bundle(SAMPLE / "taxonomy").family
+    fitted_for = FittedFor(resolve_model("builtin").model_id, "en", family, Config().retrieval.top_k, False)
+    decider = fitted_file(tmp_path / "decider.safetensors", fitted_for, (0.02, 0.005))
+    gone, stays = (f"https://skillsim.example/skill/{name}" for name in ("java", "sql"))
+    words = tmp_path / "words.csv"
+    rows = [f"java ee,en,{gone},exact,skill", f"sequel,en,{stays},exact,skill", "nurse in charge,en,,,title"]
+    words.write_text("\n".join(["string,language,concept_uri,match,kind", *rows, ""]), encoding="utf-8")
+    settings = [f"linking.decider={decider}", "linking.builtin_lexicon=false", f"linking.lexicon={words}"]
+    lines = [*records[:60], "mine,java ee,java ee servers\n"]
+    before = job(root, lines, *settings)
+    old = links_of(before)
+    other = edition(tmp_path / "edited", Edits(removed=[gone]))
+    run = job(root, lines, other, *settings)
+    new = links_of(run)
+    decided = new["run_id"] == run.summary.run_id
+    assert 0 < decided.sum() < len(new)
+    key = text_key("java ee")
+    assert (old.loc[key, "method"], old.loc[key, "concept_uri"]) == ("lexicon", gone)
+    assert decided[key]
+    assert new.loc[key, "method"] != "lexicon"
+    fresh = links_of(job(tmp_path / "fresh", lines, other, *settings))
+    same = (new[COMPARED].fillna("") == fresh.loc[new.index, COMPARED].fillna("")).all(axis=1)
+    assert same[decided].all()
+
+    later = job(root, [*lines, "new,welding of pipes 17\n"], other, *settings)
+    assert stage_rows(later, "links") == 1
+    assert (links_of(later).loc[new.index, "run_id"] == new["run_id"]).all()
+    assert not len(read(root, "link_changes").query("run_id == @later.summary.run_id"))
