@@ -274,9 +274,11 @@ def main(folder: Path, taxonomy: Path, out: Path = BUILTIN, settings: list[str] 
     found = outcomes(data, judged_by, names, (threshold, NIL_THRESHOLD))
     console = Console()
     show(console, f"cross-validated, threshold {threshold:.3f}", scores(found, rows))
-    scored = measured & np.isfinite(found.confidence)
-    brier, curve = reliability(found.confidence[scored], (found.linked & found.top_accepted)[scored])
-    console.print(f"Brier score {brier:.4f}\n{curve.round(3)}")
+    right = found.linked & found.top_accepted
+    for part, of in (("all", measured), ("V", measured & judged["validation"].to_numpy())):
+        scored = of & np.isfinite(found.confidence)
+        brier, curve = reliability(found.confidence[scored], right[scored])
+        console.print(f"Brier score, {part}: {brier:.4f}\n{curve.round(3)}")
     bundle = find_bundle(taxonomy, config.taxonomy.language, "1.1.1")
     model_id, top_k = normaliser.encoder.model_id, normaliser.top_k
     fitted_for = FittedFor(model_id, bundle.language, bundle.family, top_k, config.linking.builtin_lexicon)

@@ -20,7 +20,7 @@ from skillsim.spark.embeddings import embed, missing_embeddings, retryable
 from skillsim.spark.link_changes import changed_links, links_before, record_changes, recorded_since, what_differs
 from skillsim.spark.linking import decidable, decide_links, standing
 from skillsim.spark.memory import build_memory, lexicon_texts
-from skillsim.spark.overrides import in_force, overrides_by_text, read_overrides
+from skillsim.spark.overrides import in_force, overrides_by_text, read_overrides, spared
 from skillsim.spark.paths import is_uri
 from skillsim.spark.plan import Plan
 from skillsim.spark.progress import Progress
@@ -130,21 +130,23 @@ class Linkage:
     def decide(self) -> tuple[int, DataFrame | None]:
         """How many texts are to be decided, and all links, materialised; None where those that are there stand.
 
-        Links under the same ids stand, and what another version of the taxonomy left does.
+        Links under the same ids stand; under other overrides, those of texts that none speaks of; and what another
+        version of the taxonomy left.
         """
         texts = decidable(self._tables.read(TEXTS), self.embeddings(), self._candidates())
         ids = {name: getattr(self.ids, name) for name in _DECISIVE}
-        stand = standing(self.links(), texts, ids)
+        by_text = overrides_by_text(self._spark, self.in_force)
+        same = standing(self.links(), texts, {name: ids[name] for name in _DECISIVE if name != "overrides_id"})
+        stand = spared(same, by_text, self.ids.overrides_id)
         old = self._carried_links(texts, ids)
         if old is not None:
             stand = stand.unionByName(old)
         todo = texts.join(stand.select("text_key"), on="text_key", how="left_anti")
         count = todo.count()
-        if not count and old is None:
+        if not count and old is None and self.links().where(F.col("overrides_id") != ids["overrides_id"]).isEmpty():
             return 0, None
         lexicon = self._known_lexicon
         memory = self._build_memory(self.ids.taxonomy_id, lexicon) if self._plan.decider.calibrated else None
-        by_text = overrides_by_text(self._spark, self.in_force)
         links = decide_links(todo, by_text, lexicon, self._plan.decider, self.index_address, memory)
         constants = {**self._one_link, **ids, "run_id": self._run_id}
         links = links.withColumns({name: F.lit(constants[name]) for name in OF_THE_RUN})

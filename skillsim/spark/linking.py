@@ -39,8 +39,7 @@ def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) ->
 
 
 def standing(links: DataFrame, decidable_texts: DataFrame, ids: Mapping[str, str]) -> DataFrame:
-    """The `links` that hold: decided under these ids (retrieval, decider, lexicon, overrides), and not before their
-    vector was there."""
+    """The `links` that hold: decided under these ids, and not before their vector was there."""
     current = links.where(reduce(and_, (F.col(name) == value for name, value in ids.items())))
     # Decided without candidates; with them some of the best three have a score, unless the lexicon has three concepts.
     scored = F.exists("top", lambda one: one["score"].isNotNull())

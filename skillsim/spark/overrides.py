@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from skillsim.errors import ReviewError
 from skillsim.linking import ConceptNames
@@ -72,6 +73,17 @@ def overrides_by_text(spark: SparkSession, overrides: Sequence[Override]) -> Dat
     """(text_key, override) of those for all feeds."""
     rows = [(one.text_key, (one.verdict, one.concept_uri)) for one in overrides if one.source is None]
     return spark.createDataFrame(rows, "text_key string, override struct<verdict string, concept_uri string>")
+
+
+def spared(links: DataFrame, by_text: DataFrame, overrides_id: str) -> DataFrame:
+    """The `links` that stand under these overrides, though they were decided under others: neither speak of the text.
+
+    `by_text`: as `overrides_by_text` gives it.
+    """
+    of_text = F.broadcast(by_text.select("text_key", F.lit(True).alias("curated")))
+    others = F.col("overrides_id").isNotNull() & (F.col("method") != "override") & F.col("curated").isNull()
+    held = links.join(of_text, on="text_key", how="left").where((F.col("overrides_id") == overrides_id) | others)
+    return held.withColumn("overrides_id", F.lit(overrides_id)).select(*links.columns)
 
 
 def overrides_by_source(spark: SparkSession, overrides: Sequence[Override], names: ConceptNames) -> DataFrame | None:
