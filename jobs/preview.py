@@ -22,7 +22,7 @@ from skillsim.spark.preview import Preview, preview
 
 
 def main(
-    folder: Annotated[Path, typer.Option(help="where the CSV files go")],
+    folder: Annotated[Path, typer.Option(help="where the CSV files go, over those of an earlier preview")],
     taxonomy: Annotated[str | None, typer.Option(help="ESCO zips as downloaded, or a folder of them")] = None,
     rows: Annotated[int, typer.Option(min=1, help="of moves.csv")] = 10_000,
     output: Output = None,

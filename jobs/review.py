@@ -107,15 +107,15 @@ def promote(
     """Add the decisions for all feeds to a lexicon; what contradicts it, or has lost its concept, is listed."""
     with held_tables("review", output, config, set_) as (_, tables, settings):
         last = last_success(tables, "taxonomy_id")
-        taxonomy = tables.read(CONCEPTS).where(F.col("taxonomy_id") == (last["taxonomy_id"] if last else ""))
-        concepts = taxonomy.select("concept_uri", "version").collect()
+        if last is None:
+            raise ReviewError(f"{tables.root}: no run has succeeded here. Run the main job, which applies decisions.")
+        taxonomy = tables.read(CONCEPTS).where(F.col("taxonomy_id") == last["taxonomy_id"])
+        version_of = {row["concept_uri"]: row["version"] for row in taxonomy.select("concept_uri", "version").collect()}
         decided = list(active(read_overrides(tables)).values())
-    uris = {row["concept_uri"] for row in concepts}
     named = read_successors(settings.taxonomy.successors) if settings.taxonomy.successors else {}
-    decided = succeeded(decided, sole_successors(named, uris))
-    found = promoted(
-        decided, own_lexicon(lexicon, settings.taxonomy.language), uris, concepts[0]["version"] if concepts else ""
-    )
+    successors = sole_successors(named, version_of)
+    own = own_lexicon(lexicon, settings.taxonomy.language).succeeded(successors)
+    found = promoted(succeeded(decided, successors), own, version_of, next(iter(version_of.values()), ""))
     if found.rows:
         add_rows(lexicon, found.rows)
     for line in found.left_out:

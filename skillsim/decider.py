@@ -33,6 +33,8 @@ from skillsim.trees import Trees
 
 BUILTIN = Path(str(files("skillsim") / "data" / "decider" / "decider.safetensors"))
 PLAIN_VERSION = 1
+# Raised whenever skillsim.linking would make other links of the same judgement: what stands is not decided again.
+RULES_VERSION = 1
 THRESHOLD, NIL_THRESHOLD = 0.8, 0.5  # of the plain score (training/LOG.md)
 
 Array = npt.NDArray[np.float32]
@@ -104,7 +106,7 @@ class PlainDecider:
 
     @property
     def decider_id(self) -> str:
-        parts = [PLAIN_VERSION, self.threshold, self.nil_threshold]
+        parts = [PLAIN_VERSION, RULES_VERSION, self.threshold, self.nil_threshold]
         parts += [getattr(self.weights, field.name) for field in fields(self.weights)]
         return f"plain{PLAIN_VERSION}-{_hash(parts)}"
 
@@ -179,7 +181,7 @@ class FittedDecider:
 
     @property
     def decider_id(self) -> str:
-        return f"fitted-{_hash([self.digest, self.threshold, self.nil_threshold])}"
+        return f"fitted-{_hash([self.digest, RULES_VERSION, self.threshold, self.nil_threshold])}"
 
     @cached_property
     def _trees(self) -> Trees:

@@ -72,8 +72,8 @@ class Entry:
 class Lexicon:
     """Entries of one language, by text_key; make one with `Lexicon.of`.
 
-    `lexicon_id` is a content address: of what is decided by it, so not of meanings and origins; NO_LEXICON of an empty
-    one.
+    `lexicon_id` is a content address: of what is decided by it (`within` asks for origins), so not of meanings;
+    NO_LEXICON of an empty one.
     """
 
     language: str
@@ -82,7 +82,7 @@ class Lexicon:
 
     @staticmethod
     def of(language: str, entries: Mapping[str, Entry]) -> "Lexicon":
-        rows = [[key, *entry.verdict] for key, entry in sorted(entries.items())]
+        rows = [[key, *entry.verdict, entry.origin] for key, entry in sorted(entries.items())]
         digest = hashlib.sha256(json.dumps([language, rows]).encode()).hexdigest()[:12]
         return Lexicon(language, entries, f"lexicon-{digest}" if entries else NO_LEXICON)
 

@@ -1,4 +1,4 @@
-"""Judged candidates to a decision: status, concept, reason. Cheap, so it is remade for all texts at once.
+"""Judged candidates to a decision: status, concept, reason. No model runs for it.
 
 Precedence: a curator's override; the lexicon's entry of the very text, unless that is ambiguous or several skills; a
 preferred label that only one concept holds (right 205 times in 207 on judged strings); then the decider's confidence

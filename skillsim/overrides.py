@@ -82,7 +82,7 @@ def succeeded(overrides: Iterable[Override], successors: Mapping[str, str]) -> l
 
 
 def overrides_id(overrides: Iterable[Override]) -> str:
-    """Content address of what is in force: links decided under another one are decided again."""
+    """Content address of what is in force: under another one, links it speaks of are decided again."""
     rows = sorted(
         [key, source or "", one.verdict, one.concept_uri or ""] for (key, source), one in active(overrides).items()
     )

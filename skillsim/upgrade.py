@@ -54,7 +54,7 @@ class Touch:
     @staticmethod
     def of(diff: TaxonomyDiff, relabelled: Collection[str], keys: Collection[str]) -> "Touch":
         moved = frozenset(uri for uri, change in diff.changed.items() if change.group)
-        return Touch(frozenset(diff.removed), frozenset(relabelled), moved, frozenset(keys))
+        return Touch(frozenset(diff.removed), frozenset(relabelled) | frozenset(diff.renamed), moved, frozenset(keys))
 
 
 def relabelled(old: Taxonomy, new: Taxonomy) -> set[str]:

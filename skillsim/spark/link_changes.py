@@ -31,7 +31,8 @@ def links_before(links: DataFrame, recorded: DataFrame) -> DataFrame:
     """(text_key, reason, old): the links of the last run that succeeded.
 
     `links`: as they stand under that run's taxonomy and model; `recorded`: LINK_CHANGES since that run, which one that
-    failed may have written before it changed the links.
+    failed may have written before it changed the links. After several failed runs under different settings the old side
+    may be one of theirs, and so for a text that a failed run was the first to link.
     """
     now = links.select("text_key", F.coalesce("reason", F.lit("")).alias("reason"), F.struct(*_SHOWN).alias("now"))
     was = recorded.select("text_key", F.struct(*(F.col(f"old_{name}").alias(name) for name in _SHOWN)).alias("was"))

@@ -138,16 +138,19 @@ class Linkage:
         by_text = overrides_by_text(self._spark, self.in_force)
         same = standing(self.links(), texts, {name: ids[name] for name in _DECISIVE if name != "overrides_id"})
         stand = spared(same, by_text, self.ids.overrides_id)
-        old = self._carried_links(texts, ids)
+        old = self._carried_links(texts, by_text, ids)
         if old is not None:
             stand = stand.unionByName(old)
-        todo = texts.join(stand.select("text_key"), on="text_key", how="left_anti")
+        undecided = texts.join(stand.select("text_key"), on="text_key", how="left_anti")
+        todo = self._tables.stage("links_todo", undecided.select("text_key"))
         count = todo.count()
         if not count and old is None and self.links().where(F.col("overrides_id") != ids["overrides_id"]).isEmpty():
             return 0, None
         lexicon = self._known_lexicon
         memory = self._build_memory(self.ids.taxonomy_id, lexicon) if self._plan.decider.calibrated else None
-        links = decide_links(todo, by_text, lexicon, self._plan.decider, self.index_address, memory)
+        sources = (self._tables.read(TEXTS), self.embeddings(), self._candidates())
+        few = decidable(*(rows.join(todo, on="text_key", how="left_semi") for rows in sources))
+        links = decide_links(few, by_text, lexicon, self._plan.decider, self.index_address, memory)
         constants = {**self._one_link, **ids, "run_id": self._run_id}
         links = links.withColumns({name: F.lit(constants[name]) for name in OF_THE_RUN})
         return count, self._tables.stage("links", links.unionByName(stand.select(*links.columns)))
@@ -222,21 +225,18 @@ class Linkage:
             rows = self._carried.withColumns({name: F.lit(value) for name, value in scope.items()})
             self._tables.insert_new(CANDIDATES, rows, scope)
 
-    def _carried_links(self, texts: DataFrame, ids: dict[str, str]) -> DataFrame | None:
-        """Where decision, lexicon and curators' decisions are what they were, the links of what was carried over."""
+    def _carried_links(self, texts: DataFrame, by_text: DataFrame, ids: dict[str, str]) -> DataFrame | None:
+        """Where decision and lexicon are what they were, the links of what was carried over."""
         before = self.last
         if self._carried is None or before is None:
             return None
-        same = {
-            "decider_id": ids["decider_id"],
-            "lexicon_id": self._decisions_before.lexicon.lexicon_id,
-            "overrides_id": overrides_id(self._decisions_before.overrides),
-        }
-        if any(before[name] != value for name, value in same.items()):
+        lexicon_id = self._decisions_before.lexicon.lexicon_id
+        if before["decider_id"] != ids["decider_id"] or before["lexicon_id"] != lexicon_id:
             return None
         old = self._linked(LINKS, before["taxonomy_id"], before["model_id"])
         # A run that failed may have decided them otherwise.
-        held = standing(old, texts, {name: before[name] for name in _DECISIVE})
+        held = standing(old, texts, {name: before[name] for name in _DECISIVE if name != "overrides_id"})
+        held = spared(held, by_text, self.ids.overrides_id)
         return links_carried_over(held, self._carried, {**self._one_link, **ids})
 
     @cached_property

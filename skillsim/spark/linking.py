@@ -100,8 +100,8 @@ def normalise(mentions: DataFrame, links: DataFrame, overrides: DataFrame | None
 def link_udf(taxonomy: str, model: str = "builtin", config: Config | None = None) -> Callable[..., Column]:
     """An iterator pandas UDF for notebooks: raw skill string to a struct (status, concept_uri, ...).
 
-    `taxonomy`: the bundle's path, readable on every executor, as files of `config` (lexicon, decider) must be; the
-    label index is built once a host, in the user's cache. The links are the job's own.
+    `taxonomy`: the bundle's path, readable on every executor, as files of `config` (lexicon, decider, successors) must
+    be; the label index is built once a host, in the user's cache. The links are the job's own.
     """
     settings = (config or Config()).model_dump_json()
 

@@ -96,11 +96,11 @@ def _vanished(tables: Tables, linkage: Linkage, plan: Plan, upgrade: Upgrade) ->
         row["concept_uri"]: (row["texts"], row["mentions"])
         for row in counts.agg(F.count("*").alias("texts"), F.sum("mentions").alias("mentions")).collect()
     }
-    suggested = _suggested(linkage, upgrade)
+    suggested, kept = _suggested(linkage, upgrade), active(linkage.kept_overrides).values()
     rows = []
     for uri, label in gone.items():
         strings = [entry.string for entry in plan.configured_lexicon.entries.values() if uri in entry.concepts]
-        decided = [one.raw for one in active(linkage.kept_overrides).values() if one.concept_uri == uri]
+        decided = [one.raw for one in kept if one.concept_uri == uri]
         texts, mentions = counted.get(uri, (0, 0))
         rows.append(
             {

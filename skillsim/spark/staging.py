@@ -23,6 +23,7 @@ STAGED = frozenset(
         "input",
         "link_changes",
         "links",
+        "links_todo",
         "mentions",
         "named",
         "orphans",
