@@ -103,9 +103,11 @@ def test_a_file_that_is_none_or_lacks_columns_is_refused(tmp_path: Path) -> None
 
 def test_the_id_is_of_what_is_decided(tmp_path: Path) -> None:
     one = lexicon(tmp_path, "sales,en,http://c/1,exact,skill,,,,", "staff nurse,en,,,title,,,,")
-    same = lexicon(tmp_path, "Staff nurse,en,,,title,a nurse,mine,1.2,", "SALES,en,http://c/1,exact,skill,,,,")
+    same = lexicon(tmp_path, "Staff nurse,en,,,title,a nurse,,1.2,", "SALES,en,http://c/1,exact,skill,,,,")
     other = lexicon(tmp_path, "sales,en,http://c/1,broad,skill,,,,", "staff nurse,en,,,title,,,,")
     assert one.lexicon_id == same.lexicon_id != other.lexicon_id
+    elsewhere = lexicon(tmp_path, "sales,en,http://c/1,exact,skill,,mine,,", "staff nurse,en,,,title,,,,")
+    assert elsewhere.lexicon_id != one.lexicon_id  # Lexicon.within goes by origins
     assert Lexicon.of("en", {}).lexicon_id == NO_LEXICON
 
 

@@ -53,6 +53,7 @@ def links_of(run: Run) -> pd.DataFrame:
     return links[links["taxonomy_id"] == run.summary.ids.taxonomy_id].set_index("text_key")
 
 
+@pytest.mark.slow
 def test_only_what_an_upgrade_touches_is_decided_again(
     finished: Run, continued: Path, job: Callable[..., Run], records: list[str], concepts: list[str], tmp_path: Path
 ) -> None:
