@@ -112,8 +112,7 @@ def promote(
         taxonomy = tables.read(CONCEPTS).where(F.col("taxonomy_id") == last["taxonomy_id"])
         version_of = {row["concept_uri"]: row["version"] for row in taxonomy.select("concept_uri", "version").collect()}
         decided = list(active(read_overrides(tables)).values())
-    named = read_successors(settings.taxonomy.successors) if settings.taxonomy.successors else {}
-    successors = sole_successors(named, version_of)
+    successors = sole_successors(read_successors(settings.taxonomy.successors), version_of)
     own = own_lexicon(lexicon, settings.taxonomy.language).succeeded(successors)
     found = promoted(succeeded(decided, successors), own, version_of, next(iter(version_of.values()), ""))
     if found.rows:

@@ -127,10 +127,8 @@ class Normaliser:
                 write(folder, _build_index(read_taxonomy(bundle), encoder).save)
         index = LabelIndex.load(localise(str(folder)))
         lexicon = configured_lexicon(settings.linking.lexicon, settings.linking.builtin_lexicon, bundle.language)
-        if settings.taxonomy.successors:
-            named = read_successors(settings.taxonomy.successors)
-            lexicon = lexicon.succeeded(sole_successors(named, bundle.concept_uris))
-        lexicon = lexicon.within(index.concept_row)[0]
+        successors = sole_successors(read_successors(settings.taxonomy.successors), bundle.concept_uris)
+        lexicon = lexicon.succeeded(successors).within(index.concept_row)[0]
         memory = None
         if decider.calibrated:
             folder = base / memory_name(bundle.taxonomy_id, files.model_id, lexicon.lexicon_id)

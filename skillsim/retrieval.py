@@ -31,6 +31,7 @@ INDEX_FORMAT = 2
 
 # Weights of the fused order, chosen on skill2vec_train's uniform and frequency strata (training/LOG.md).
 FUSION = {"cosine": 1.0, "preferred_cosine": 0.3, "ngram": 0.2, "occupations": 0.025}
+EXACT_FIRST = 10.0  # added to the fused score of a concept that has the very text as a label
 # One product is of 256 texts and about 1,024 labels: 1 MB, which stays in the cache until it is reduced to concepts.
 _BLOCK = 256
 _LABELS = 1024
@@ -201,7 +202,7 @@ class LabelIndex:
         exact = [self._exact.get(key, []) for key in text_keys]
         for row, hits in enumerate(exact):
             for concept, _ in hits:
-                fused[row, concept] += 10.0
+                fused[row, concept] += EXACT_FIRST
         top = top_columns(fused, top_k)
 
         flat = top.ravel()

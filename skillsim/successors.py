@@ -13,8 +13,13 @@ from skillsim.errors import TaxonomyError
 COLUMNS = ("concept_uri", "successor_uri")
 
 
-def read_successors(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """Successors of each concept, in the file's order. Raises TaxonomyError with the lines of what is wrong."""
+def read_successors(path: str | Path | None) -> dict[str, tuple[str, ...]]:
+    """Successors of each concept, in the file's order; none without a file.
+
+    Raises TaxonomyError with the lines of what is wrong.
+    """
+    if not path:
+        return {}
     named = f"taxonomy.successors {path}"
     found: dict[str, list[str]] = {}
     try:

@@ -21,9 +21,9 @@ from skillsim.lexicon import Lexicon
 from skillsim.linking import ConceptNames
 from skillsim.memory import Memory
 from skillsim.overrides import Override, active, succeeded
-from skillsim.retrieval import FUSION, KINDS, LabelIndex, title_table
+from skillsim.retrieval import EXACT_FIRST, FUSION, LabelIndex, title_table
 from skillsim.schemas import CANDIDATE
-from skillsim.signals import LEXICALLY_NEAR
+from skillsim.signals import LEXICALLY_NEAR, fused
 from skillsim.successors import sole_successors
 
 _NEAR = np.float32(1e-5)  # scores nearer than this differ by rounding
@@ -204,11 +204,10 @@ def _approached(texts: pa.Table, nearby: LabelIndex, top_k: int) -> Bools:
 
 def _fused(candidates: pa.StructArray) -> npt.NDArray[np.float32]:
     """Retrieval's order of flat candidates."""
-    fields = {name: pc.struct_field(candidates, name).to_numpy(zero_copy_only=False) for name in FUSION}
-    fields["occupations"] = np.log1p(fields["occupations"])
-    exact = pc.is_in(pc.struct_field(candidates, "exact"), value_set=pa.array(KINDS))
-    total = sum(np.float32(weight) * fields[name] for name, weight in FUSION.items())
-    return np.asarray(total + 10.0 * exact.to_numpy(zero_copy_only=False), dtype=np.float32)
+    signals = {name: pc.struct_field(candidates, name).to_numpy(zero_copy_only=False) for name in FUSION}
+    signals["occupations"] = np.log1p(signals["occupations"]).astype(np.float32)
+    exact = pc.is_valid(pc.struct_field(candidates, "exact")).to_numpy(zero_copy_only=False)
+    return fused(signals) + np.float32(EXACT_FIRST) * exact.astype(np.float32)
 
 
 def _voted(texts: pa.Table, memory: Memory, touch: Touch) -> Bools:

@@ -17,8 +17,13 @@ from skillsim.spark.tables import Tables
 
 _COMPARED = ("status", "concept_uri", "concept_label")
 _SHOWN = ("status", "concept_uri", "concept_label", "score", "method")
-_NAMED = {"taxonomy_id": "taxonomy", "model_id": "model", "retrieval_id": "retrieval", "decider_id": "decision"}
-_NAMED["lexicon_id"] = "lexicon"
+_NAMED = {
+    "taxonomy_id": "taxonomy",
+    "model_id": "model",
+    "retrieval_id": "retrieval",
+    "decider_id": "decision",
+    "lexicon_id": "lexicon",
+}
 
 
 def what_differs(before: Mapping[str, str | None], now: Mapping[str, str | None]) -> str:

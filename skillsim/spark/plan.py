@@ -45,7 +45,7 @@ def plan_run(config: Config) -> Plan:
     decider, reasons = choose_decider(config, bundle, model.model_id)
     for reason in reasons:
         log.warning("%s", reason)
-    named = read_successors(config.taxonomy.successors) if config.taxonomy.successors else {}
+    named = read_successors(config.taxonomy.successors)
     successors = sole_successors(named, bundle.concept_uris)
     configured = configured_lexicon(linking.lexicon, linking.builtin_lexicon, bundle.language)
     lexicon = configured.succeeded(successors)
