@@ -266,9 +266,8 @@ def probabilities(parameters: Parameters, found: Pool, trees: Trees | None = Non
     rows = np.concatenate([found.signals, found.context[found.text]], axis=1)
     kinds = (found.context - parameters["kind_mean"]) / parameters["kind_scale"]
     kinds = kinds @ parameters["kind_weight"] + parameters["kind_bias"]
-    return expit((trees or Trees(parameters)).log_odds(rows)).astype(np.float32), softmax(kinds, axis=1).astype(
-        np.float32
-    )
+    right = expit((trees or Trees(parameters)).log_odds(rows))
+    return right.astype(np.float32), softmax(kinds, axis=1).astype(np.float32)
 
 
 def _hash(parts: Sequence[Any]) -> str:

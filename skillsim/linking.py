@@ -27,7 +27,7 @@ Group = tuple[str | None, str | None, float | None]  # URI, label, probability
 NO_GROUP = (None, None, None)
 _OF_GROUP = ("group_uri", "group_label", "group_probability")
 Top = Sequence[tuple[str, float | None]]  # concept URI and confidence, best first
-# From which the kind that the network gives, title or junk, ends as not_skill (training/LOG.md).
+# From which the likeliest kind, title or junk, ends as not_skill (training/LOG.md).
 NOT_SKILL = 0.6
 _NO_SKILL = {"title": "job title", "junk": "no skill"}
 

@@ -26,7 +26,7 @@ def lexicon(path: Path, *rows: str) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> list[str]:
-    """A network of random weights that holds for the sample, with a lexicon of three rows."""
+    """A decision of random trees that holds for the sample, with a lexicon of three rows."""
     family = find_bundle(SAMPLE / "taxonomy").family
     fitted_for = FittedFor(resolve_model("builtin").model_id, "en", family, Config().retrieval.top_k, False)
     words = lexicon(

@@ -1,4 +1,4 @@
-"""The fit learns what the signals say, and judges no string by a network that saw its fold."""
+"""The fit learns what the signals say, and judges no string by a decision that saw its fold."""
 
 import numpy as np
 import pandas as pd
