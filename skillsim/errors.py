@@ -41,6 +41,10 @@ class DeciderError(SkillsimError):
     """A fitted decision that cannot be read, or that holds for another encoder, language or taxonomy."""
 
 
+class TrainingError(SkillsimError):
+    """A recipe, a training file or a split is not usable."""
+
+
 class TablesError(SkillsimError):
     """The output namespace is not usable."""
 
