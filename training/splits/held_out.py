@@ -138,6 +138,6 @@ def check(concepts: Concepts) -> None:
     if committed["taxonomy"] == found["taxonomy"] and committed != found:
         differ = ", ".join(name for name in committed if committed[name] != found[name])
         raise TrainingError(
-            f"{FILE.name}: {differ} of ESCO {found['taxonomy']} are not those that were committed; figures would not "
-            "compare. Use the bundle as downloaded, or write the split anew: python -m training.splits held-out TAXONOMY."
+            f"{FILE.name}: {differ} of ESCO {found['taxonomy']} are not those that were committed, and figures would "
+            "not compare. Use the bundle as downloaded, or write it anew: python -m training.splits held-out TAXONOMY."
         )

@@ -1,0 +1,121 @@
+"""Training for a few steps: the loss falls, a kill changes nothing, and what is written is one model."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+from skillsim.adapter import ADAPTER_FILE
+from skillsim.encoder import load_encoder
+from skillsim.errors import TrainingError
+from skillsim.esco import find_bundle, read_taxonomy
+from skillsim.model_files import resolve_model
+from tests.training.test_pairs import judged_of
+from training import trainer
+from training.pairs import Material
+from training.recipe import Recipe, Source
+from training.splits.held_out import Concepts
+from training.train import datasets_of
+
+SAMPLE = Path(str(files("skillsim") / "data" / "sample" / "taxonomy"))
+LOW_RANK = Recipe(
+    batch=16,
+    learning_rate=1e-3,
+    warmup_steps=1,
+    max_steps=12,
+    save_steps=5,
+    lora_rank=4,
+    max_length=16,
+    sources=(
+        Source(pairs="labels", loss="MultipleNegativesRanking", noise=0.2, rows=150),
+        Source(pairs="graded", loss="CoSENT", rows=100),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    concepts = Concepts(read_taxonomy(find_bundle(SAMPLE)))
+    return datasets_of(LOW_RANK, Material(concepts, judged_of()))
+
+
+@pytest.fixture(scope="module")
+def trained(frames, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("training") / "out"
+    trainer.train(LOW_RANK, frames, resolve_model("builtin"), out)
+    return out
+
+
+def test_the_loss_falls_and_the_model_changes(trained: Path) -> None:
+    told = json.loads((trained / "training.json").read_text())
+    assert told["steps"] == 12
+    assert told["rows"] == {"labels": 150, "graded": 100}
+    texts = ["welding", "public speaking", "sql"]
+    before, after = (
+        load_encoder(resolve_model(name)).encode(texts).vectors for name in ("builtin", str(trained / "model"))
+    )
+    cosines = (before.astype(float) * after.astype(float)).sum(axis=1)
+    assert (cosines < 0.9999).all()
+    assert (cosines > 0.5).all()
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(trained: Path, frames, tmp_path: Path, monkeypatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(self, args, state, control, **_) -> None:
+        if state.global_step == 8:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer._StopAtNan, "on_step_end", kill, raising=False)
+        with pytest.raises(Killed):
+            trainer.train(LOW_RANK, frames, resolve_model("builtin"), tmp_path / "out")
+    cut_off = tmp_path / "out" / "checkpoints" / "checkpoint-7"
+    cut_off.mkdir()
+    trainer.train(LOW_RANK, frames, resolve_model("builtin"), tmp_path / "out")
+    expected, found = (load_file(out / ADAPTER_FILE) for out in (trained, tmp_path / "out"))
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(found[name], tensor)
+
+
+def test_another_recipe_does_not_go_on_with_it(trained: Path, frames) -> None:
+    with pytest.raises(TrainingError, match="another recipe, base or data"):
+        trainer.train(LOW_RANK.model_copy(update={"seed": 1}), frames, resolve_model("builtin"), trained)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(frames, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(trainer, "_LOGGED_STEPS", 1)
+    wild = LOW_RANK.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(TrainingError, match="the loss is nan. Lower learning_rate"):
+        trainer.train(wild, frames, resolve_model("builtin"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.toml"], "none.toml: cannot be read"),
+        (["--base", "nowhere/at/all"], "encoder.model 'nowhere/at/all': no such folder"),
+        ([], "give their folder with --judged"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    import typer
+
+    from training.train import main
+
+    app = typer.Typer()
+    app.command()(main)
+    recipe = (
+        "none.toml" if "none.toml" in arguments else str(Path(trainer.__file__).parent / "recipes" / "skillsim.toml")
+    )
+    rest = [argument for argument in arguments if argument != "none.toml"]
+    result = CliRunner().invoke(app, [recipe, str(SAMPLE), "--out", str(tmp_path / "out"), *rest])
+    assert result.exit_code == 2
+    assert message in result.output.replace("\n", " ")
+    assert result.output.count("error:") == 1

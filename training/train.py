@@ -1,0 +1,87 @@
+"""Fine-tune an encoder by a recipe:
+
+    python -m training.train training/recipes/skillsim.toml TAXONOMY --judged FOLDER --out DIR
+
+Writes DIR/model, a sentence-transformers folder, DIR/training.json (recipe, rows of each source, losses, seconds) and,
+where the recipe trains a low-rank change, DIR/adapter.safetensors: the model is the base and that change. Held-out
+concepts and occupations (training.splits.held_out) are not learnt from unless --everything says so, strings of V and
+their near-duplicates never. A training that was killed is taken up again by the same command.
+"""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import typer
+from rich.console import Console
+
+from skillsim.encoder import load_encoder
+from skillsim.errors import SkillsimError, TrainingError
+from skillsim.esco import find_bundle, read_taxonomy
+from skillsim.model_files import resolve_model
+from training.judged import read_judged
+from training.pairs import Material, dataset
+from training.recipe import Recipe, read_recipe
+from training.splits import near_duplicates, read_splits
+from training.splits.held_out import Concepts, check
+
+
+def learnable(judged: pd.DataFrame, splits: pd.DataFrame, without_folds: Iterable[int] = ()) -> pd.DataFrame:
+    """Judged strings without those of V, their near-duplicates, and the folds."""
+    rows = judged.drop_duplicates("text_key").join(splits, on="text_key").reset_index(drop=True)
+    near = near_duplicates(rows["text"].tolist())
+    of_validation = near[:, rows["validation"].to_numpy()].sum(axis=1).A1 > 0
+    dropped = of_validation | rows["fold"].isin(list(without_folds)).to_numpy() | (rows["status"] == "disputed")
+    return rows[~dropped].reset_index(drop=True)
+
+
+def datasets_of(recipe: Recipe, material: Material) -> dict[str, pd.DataFrame]:
+    """The rows of each source, by its name."""
+    names = [source.pairs for source in recipe.sources]
+    if len(set(names)) < len(names):
+        raise TrainingError(f"the recipe names a source twice: {', '.join(names)}. Set draws instead.")
+    return {source.pairs: dataset(material, source, recipe.seed) for source in recipe.sources}
+
+
+def main(
+    recipe_file: Path,
+    taxonomy: Path,
+    out: Path = typer.Option(..., help="folder for the model; an interrupted training there is taken up again"),
+    judged: Path = typer.Option(None, help="folder of the judged strings"),
+    extra: Path = typer.Option(None, help="folder of the other sources"),
+    base: str = typer.Option(None, help="instead of the recipe's: builtin, a folder, or a hub id"),
+    max_steps: int = typer.Option(None, help="instead of the recipe's"),
+    without_fold: list[int] = typer.Option([], help="judged strings of this fold are not learnt from; repeatable"),
+    everything: bool = typer.Option(False, help="learn from held-out concepts too, to ship"),
+    version: str = typer.Option(None, help="of the taxonomy, where the folder holds several"),
+    language: str = typer.Option("en", help="of its labels"),
+) -> None:
+    """Train by RECIPE_FILE on TAXONOMY."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    console = Console()
+    try:
+        recipe = read_recipe(recipe_file, base, max_steps)
+        model = resolve_model(recipe.base)
+        concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
+        check(concepts)
+        if judged is None and any(source.pairs == "judged" for source in recipe.sources):
+            raise TrainingError("the recipe learns from judged strings: give their folder with --judged.")
+        strings = learnable(read_judged(judged), read_splits(), without_fold) if judged else NO_STRINGS
+        mines = any(source.hard_negatives for source in recipe.sources)
+        encoder = load_encoder(model) if mines else None
+        frames = datasets_of(recipe, Material(concepts, strings, extra, everything, encoder))
+        from training.trainer import train
+
+        told = train(recipe, frames, model, out)
+    except SkillsimError as error:
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from error
+    console.print(f"{out}/model: {told['steps']} steps over {told['rows']}, {told['seconds_of_last_start']} s")
+
+
+NO_STRINGS = pd.DataFrame(columns=["text", "text_key", "status", "kind", "accepted", "meaning"])
+
+
+if __name__ == "__main__":
+    typer.run(main)

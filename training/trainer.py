@@ -1,0 +1,177 @@
+"""sentence-transformers' trainer with the batches, the stop and the resumption that a recipe asks for."""
+
+import hashlib
+import json
+import math
+import shutil
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from datasets import Dataset
+from peft import LoraConfig, TaskType
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers.base.sampler import DefaultBatchSampler, NoDuplicatesBatchSampler
+from sentence_transformers.sentence_transformer import losses
+from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
+from torch.utils.data import RandomSampler
+from transformers import TrainerCallback, set_seed
+
+from skillsim.adapter import ADAPTER_FILE, merge_adapter, save_adapter
+from skillsim.errors import TrainingError
+from skillsim.model_files import ModelFiles
+from training.recipe import Recipe
+
+# The layers of BERT and of MPNet that a low-rank change is trained for.
+_LAYERS = ("query", "key", "value", "dense", "attn.q", "attn.k", "attn.v", "attn.o")
+_LOGGED_STEPS = 50
+
+
+def train(recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out: Path) -> dict[str, Any]:
+    """Train on the frames of training.pairs.dataset, one a source, and write `out`.
+
+    Returns what out/training.json holds. Raises TrainingError where the loss is no number, or `out` is another's.
+    """
+    begun = _begin(recipe, frames, base, out)
+    set_seed(recipe.seed)
+    network = _load(base)
+    length, network.max_seq_length = network.max_seq_length, recipe.max_length
+    if recipe.lora_rank:
+        _add_adapter(network, recipe)
+    settings = SentenceTransformerTrainingArguments(
+        output_dir=str(out / "checkpoints"),
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_steps or -1,
+        per_device_train_batch_size=recipe.batch,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=recipe.warmup_steps,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        save_strategy="steps",
+        save_steps=recipe.save_steps,
+        save_total_limit=2,
+        logging_steps=_LOGGED_STEPS,
+        logging_nan_inf_filter=False,
+        report_to=["mlflow"] if find_spec("mlflow") else [],
+        multi_dataset_batch_sampler="proportional",
+    )
+    rows = {name: Dataset.from_pandas(frame, preserve_index=False) for name, frame in frames.items()}
+    trainer = _Trainer(
+        model=network,
+        args=settings,
+        train_dataset={name: one.remove_columns(_GROUP & set(one.column_names)) for name, one in rows.items()},
+        loss={str(source.pairs): _loss(network, source.loss, recipe) for source in recipe.sources},
+        callbacks=[_StopAtNan()],
+    )
+    trainer.groups = {
+        tuple(pair): group
+        for one in rows.values()
+        if "group" in one.column_names
+        for *pair, group in zip(one["anchor"], one["positive"], one["group"], strict=True)
+    }
+    started = time.perf_counter()
+    trainer.train(resume_from_checkpoint=begun)
+    seconds = time.perf_counter() - started
+    network.max_seq_length = length
+    _write_model(recipe, network, base, out)
+    told = {
+        "recipe": recipe.model_dump(),
+        "base": base.model_id,
+        "rows": {name: len(frame) for name, frame in frames.items()},
+        "steps": trainer.state.global_step,
+        "seconds_of_last_start": round(seconds),
+        "threads": torch.get_num_threads(),
+        "losses": [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry],
+    }
+    (out / "training.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return told
+
+
+_GROUP = {"group"}
+
+
+class _Trainer(SentenceTransformerTrainer):
+    """Batches in which no two rows share group or positive, of pairs that are each other's negatives."""
+
+    groups: dict[tuple[str, ...], str]
+
+    def get_batch_sampler(self, dataset: Any, *arguments: Any, **options: Any) -> Any:
+        if "anchor" not in dataset.column_names:
+            return DefaultBatchSampler(RandomSampler(dataset, generator=options["generator"]), *arguments, **options)
+        positives = list(dataset["positive"])
+        groups = [f"group {self.groups[pair]}" for pair in zip(dataset["anchor"], positives, strict=True)]
+        alike = Dataset.from_dict({"group": groups, "positive": positives})
+        return NoDuplicatesBatchSampler(alike, *arguments, **options)
+
+
+class _StopAtNan(TrainerCallback):
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            raise TrainingError(
+                f"step {state.global_step}: the loss is {loss}. Lower learning_rate, or raise warmup_steps."
+            )
+
+
+def _load(base: ModelFiles) -> SentenceTransformer:
+    return SentenceTransformer(
+        str(base.path), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+    )
+
+
+def _begin(recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out: Path) -> bool:
+    """Whether there is a checkpoint to go on from. Raises TrainingError where it is another training's."""
+    digest = hashlib.sha256(f"{recipe.model_dump_json()} {base.model_id}".encode())
+    for name, frame in frames.items():
+        digest.update(f"{name} {frame.to_csv(index=False)}".encode())
+    mark = out / "begun"
+    if mark.is_file() and mark.read_text(encoding="utf-8") != digest.hexdigest():
+        raise TrainingError(
+            f"{out} holds a training by another recipe, base or data. Name another --out, or remove it."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    mark.write_text(digest.hexdigest(), encoding="utf-8")
+    # A checkpoint that a kill cut off lacks the trainer's state, which is written last.
+    for folder in (out / "checkpoints").glob("checkpoint-*"):
+        if not (folder / "trainer_state.json").is_file():
+            shutil.rmtree(folder)
+    return any((out / "checkpoints").glob("checkpoint-*"))
+
+
+def _add_adapter(network: Any, recipe: Recipe) -> None:
+    names = [name for name, _ in network.transformers_model.named_modules() if name.startswith("encoder.")]
+    targets = [name for name in names if any(name.endswith(f".{layer}") for layer in _LAYERS)]
+    if not targets:
+        raise TrainingError(f"base '{recipe.base}': no layer is named as BERT's or MPNet's are. Set lora_rank = 0.")
+    network.add_adapter(
+        LoraConfig(
+            task_type=TaskType.FEATURE_EXTRACTION,
+            target_modules=targets,
+            r=recipe.lora_rank,
+            lora_alpha=recipe.lora_alpha,
+            lora_dropout=0.0,
+        )
+    )
+
+
+def _loss(network: Any, name: str, recipe: Recipe) -> Any:
+    if name == "MultipleNegativesRanking":
+        return losses.MultipleNegativesRankingLoss(network, scale=recipe.scale)
+    return {
+        "CosineSimilarity": losses.CosineSimilarityLoss,
+        "CoSENT": losses.CoSENTLoss,
+        "AnglE": losses.AnglELoss,
+    }[name](network)
+
+
+def _write_model(recipe: Recipe, network: Any, base: ModelFiles, out: Path) -> None:
+    """out/model; with an adapter, of the base and the saved adapter, so that both are one model to the last bit."""
+    if recipe.lora_rank:
+        save_adapter(network, out / ADAPTER_FILE)
+        network = _load(base)
+        merge_adapter(network, out / ADAPTER_FILE)
+    network.save_pretrained(str(out / "model"), create_model_card=False)
