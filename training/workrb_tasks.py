@@ -1,0 +1,123 @@
+"""WorkRB's own tasks on an encoder: `pip install workrb`, then
+
+    python -m training.workrb_tasks TAXONOMY builtin out/skillsim/model --version 1.1.1
+
+Its test queries are ESCO's labels and relations, of which an encoder trained on ESCO has seen most: "held-out" scores
+the queries of held-out concepts and occupations alone (training.splits.held_out), over the whole target space; "all" is
+what a leaderboard would say, for a model trained on this data no measure. What needs a hub is named as not run.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from skillsim.errors import SkillsimError, TrainingError
+from skillsim.esco import Bundle, Taxonomy, find_bundle, read_taxonomy
+from skillsim.esco_files import read_member
+from skillsim.model_files import resolve_model
+from training.splits.held_out import is_held_out
+
+_ROLES = ("skills", "occupations", "occupationSkillRelations")
+NOT_RUN = "Not run, as their data is on a hub: validation splits of the job tasks, job normalisation, skill extraction."
+Keep = Callable[[str, list[str]], bool]
+
+
+def place(bundle: Bundle) -> None:
+    """Put a bundle's files where WorkRB looks for its version, unless they are there."""
+    import appdirs
+    from workrb.types import Language
+
+    # Joined as WorkRB joins it: its Language is "Language.EN" in a path or "en", as Python has it.
+    folder = Path(appdirs.user_cache_dir("wteb")) / "esco" / bundle.version / Language(bundle.language)
+    folder.mkdir(parents=True, exist_ok=True)
+    for role in _ROLES:
+        member = bundle.member(role)
+        if member is None:
+            raise TrainingError(f"taxonomy {bundle.taxonomy_id}: no {role} file, which WorkRB needs.")
+        target = folder / f"{role}_{bundle.language}.csv"
+        if not target.exists():
+            target.write_bytes(read_member(member))
+
+
+def keep_held_out(taxonomy: Taxonomy) -> dict[str, Keep]:
+    """Of each task, whether a query (its text, its targets' texts) is held out."""
+    concepts = taxonomy.concepts.select(["preferred_label", "concept_uri"])
+    skills = dict(zip(*(column.to_pylist() for column in concepts.columns), strict=True))
+    found = taxonomy.occupations.select(["preferred_label", "occupation_uri"])
+    jobs = dict(zip(*(column.to_pylist() for column in found.columns), strict=True))
+    return {
+        "ESCOSkillNormRanking": lambda _, targets: all(is_held_out(skills.get(text, "")) for text in targets),
+        "ESCOJob2SkillRanking": lambda query, _: query in jobs and is_held_out(jobs[query]),
+        "ESCOSkill2JobRanking": lambda query, _: query in skills and is_held_out(skills[query]),
+    }
+
+
+def tasks(name: str, version: str, language: str, keep: Keep) -> dict[str, Any]:
+    """WorkRB's task on its test split, with the held-out queries and with all."""
+    import workrb
+    from workrb.tasks.abstract.ranking_base import RankingDataset
+
+    made = {
+        part: getattr(workrb.tasks, name)(split="test", languages=[language], esco_version=version)
+        for part in ("held-out", "all")
+    }
+    task = made["held-out"]
+    for dataset_id, data in list(task.datasets.items()):
+        rows = [
+            row
+            for row, (query, right) in enumerate(zip(data.query_texts, data.target_indices, strict=True))
+            if right and keep(query, [data.target_space[place] for place in right])
+        ]
+        queries, right = [data.query_texts[row] for row in rows], [data.target_indices[row] for row in rows]
+        task.datasets[dataset_id] = RankingDataset(queries, right, data.target_space, dataset_id=dataset_id)
+    return made
+
+
+def main(
+    taxonomy: Path,
+    models: list[str] = typer.Argument(..., help="as encoder.model of the job"),
+    everything: bool = typer.Option(False, "--all", help="all queries too: minutes a model"),
+    out: Path = typer.Option(None, help="where the scores go, as JSON"),
+    version: str = typer.Option(None, help="of the taxonomy, where the folder holds several"),
+    language: str = typer.Option("en", help="of its labels"),
+) -> None:
+    """Print and save a table."""
+    console = Console(width=120)
+    try:
+        try:
+            import workrb
+        except ImportError as error:
+            raise TrainingError("WorkRB is not installed: pip install workrb.") from error
+        bundle = find_bundle(taxonomy, language, version)
+        place(bundle)
+        keep = keep_held_out(read_taxonomy(bundle))
+        scores: dict[str, dict[str, float]] = {}
+        for model in models:
+            encoder = workrb.models.BiEncoderModel(str(resolve_model(model).path))
+            for name, one in keep.items():
+                for part, task in tasks(name, bundle.version, language, one).items():
+                    if part == "held-out" or everything:
+                        found = task.evaluate(encoder, dataset_id=language)
+                        queries = len(task.datasets[language].query_texts)
+                        for metric, value in found.items():
+                            scores.setdefault(f"{name}, {part} ({queries}), {metric}", {})[model] = float(value)
+    except SkillsimError as error:
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from error
+    table = Table("", *models, title=f"WorkRB, ESCO {bundle.version}")
+    for name, by_model in scores.items():
+        table.add_row(name, *(f"{by_model[model]:.3f}" for model in models))
+    console.print(table)
+    console.print(NOT_RUN)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
