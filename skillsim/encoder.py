@@ -20,6 +20,7 @@ import pyarrow as pa
 from skillsim.cpu_kernels import pack_linear_layers
 from skillsim.errors import ModelError
 from skillsim.model_files import ModelFiles, first_line
+from skillsim.network import load_network
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,6 @@ class Encoder(Protocol):
 def load_encoder(model: ModelFiles, device: str = "auto", batch_tokens: int | None = None) -> "TorchEncoder":
     """Load the weights. `device`: "cpu", "cuda", "cuda:N", or "auto" (a GPU when torch sees one)."""
     import torch
-    from sentence_transformers import SentenceTransformer
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -67,26 +67,7 @@ def load_encoder(model: ModelFiles, device: str = "auto", batch_tokens: int | No
         gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (torch.device(device).index or 0) >= gpus:
             raise ModelError(f"encoder.device '{device}': torch sees {gpus} GPUs here. Set it to auto or cpu.")
-    # By default transformers would compute in the checkpoint's precision, which model_id does not name.
-    options: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32}
-    if device == "cpu":
-        # Flash attention costs three times what two small matrix products do on rows of five tokens.
-        options["attn_implementation"] = "eager"
-    try:
-        network = SentenceTransformer(
-            str(model.path), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=options
-        )
-    except Exception as error:
-        raise ModelError(
-            f"encoder.model '{model.name}': {model.path} is not a readable sentence-transformers model "
-            f"({type(error).__name__}: {first_line(error)}). "
-            "Save it again with sentence-transformers' save_pretrained()."
-        ) from error
-    if not callable(network.tokenizer):
-        raise ModelError(
-            f"encoder.model '{model.name}': its tokenizer ({type(network.tokenizer).__name__}) is not one of "
-            "transformers', as in static embedding models. Give a transformer model."
-        )
+    network = load_network(model, device)
     if device == "cpu" and model.precision == "fp32":
         pack_linear_layers(network)
     return TorchEncoder(network, model, device, batch_tokens)

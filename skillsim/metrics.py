@@ -36,8 +36,8 @@ class Outcomes:
     title: Bools
     junk: Bools
 
-    def take(self, rows: Bools) -> "Outcomes":
-        """The strings where `rows` holds."""
+    def take(self, rows: Bools | Counts) -> "Outcomes":
+        """The strings where `rows` holds, or those rows in their order."""
         return Outcomes(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 

@@ -27,9 +27,10 @@ from skillsim.metrics import Outcomes, bootstrap_weights, linking_scores, paired
 from skillsim.normaliser import Normaliser
 from skillsim.retrieval import FUSION
 from skillsim.signals import CONTEXT, SIGNALS
-from training.decider import Examples, cross_validate, examples, outcomes
+from training.examples import Examples, examples
 from training.judged import MEASURED, read_judged
 from training.splits import read_splits
+from training.validation import cross_validate, outcomes
 
 _DENSE_MEMORY = (
     *("memory", "memory_gap", "share", "share_gap", "first", "strings"),

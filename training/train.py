@@ -73,7 +73,7 @@ def main(
         frames = datasets_of(recipe, Material(concepts, strings, extra, everything, encoder))
         from training.trainer import train
 
-        told = train(recipe, frames, model, out)
+        told = train(recipe, frames, model, out, without_fold)
     except SkillsimError as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from error

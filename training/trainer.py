@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,30 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from peft import LoraConfig, TaskType
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers.base.sampler import DefaultBatchSampler, NoDuplicatesBatchSampler
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 from torch.utils.data import RandomSampler
 from transformers import TrainerCallback, set_seed
 
-from skillsim.adapter import ADAPTER_FILE, merge_adapter, save_adapter
 from skillsim.errors import TrainingError
 from skillsim.model_files import ModelFiles
+from skillsim.network import ADAPTER_FILE, load_network, merge_adapter, save_adapter
 from training.recipe import Recipe
+from training.trained import FILE
 
 # The layers of BERT and of MPNet that a low-rank change is trained for.
 _LAYERS = ("query", "key", "value", "dense", "attn.q", "attn.k", "attn.v", "attn.o")
 _LOGGED_STEPS = 50
 
 
-def train(recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out: Path) -> dict[str, Any]:
+def train(
+    recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out: Path, without_folds: Sequence[int] = ()
+) -> dict[str, Any]:
     """Train on the frames of training.pairs.dataset, one a source, and write `out`.
 
+    `without_folds`: of the judged strings, those that the frames do not hold; noted for training.decider.
     Returns what out/training.json holds. Raises TrainingError where the loss is no number, or `out` is another's.
     """
     begun = _begin(recipe, frames, base, out)
@@ -56,6 +61,9 @@ def train(recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out
         save_total_limit=2,
         logging_steps=_LOGGED_STEPS,
         logging_nan_inf_filter=False,
+        bf16=recipe.precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
         report_to=["mlflow"] if find_spec("mlflow") else [],
         multi_dataset_batch_sampler="proportional",
     )
@@ -81,13 +89,14 @@ def train(recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out
     told = {
         "recipe": recipe.model_dump(),
         "base": base.model_id,
+        "without_folds": sorted(set(without_folds)),
         "rows": {name: len(frame) for name, frame in frames.items()},
         "steps": trainer.state.global_step,
         "seconds_of_last_start": round(seconds),
         "threads": torch.get_num_threads(),
         "losses": [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry],
     }
-    (out / "training.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    (out / FILE).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return told
 
 
@@ -117,10 +126,8 @@ class _StopAtNan(TrainerCallback):
             )
 
 
-def _load(base: ModelFiles) -> SentenceTransformer:
-    return SentenceTransformer(
-        str(base.path), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
-    )
+def _load(base: ModelFiles) -> Any:
+    return load_network(base, "cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _begin(recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out: Path) -> bool:

@@ -1,18 +1,26 @@
 """The fit learns what the signals say, and judges no string by a decision that saw its fold."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from skillsim.config import Config
 from skillsim.decider import probabilities
+from skillsim.errors import TrainingError
 from skillsim.lexicon import KINDS
 from skillsim.metrics import ABSTAINED, Outcomes
 from skillsim.signals import CONTEXT, SIGNALS, Pool
 from skillsim.trees import Trees
-from training import decider
-from training.decider import Examples, cross_validate, fit, reliability, threshold_of, tree_arrays
+from training import validation
+from training.examples import Examples, cross_fitted
+from training.fitting import fit, tree_arrays
 from training.splits import FOLDS
+from training.trained import folds_unseen
+from training.validation import Validated, cross_validate, gains, reliability, threshold_of
 
 SIZE = 6
 
@@ -99,8 +107,8 @@ def test_no_fold_is_judged_by_a_decision_that_saw_it(monkeypatch: pytest.MonkeyP
         (missing,) = set(range(FOLDS)) - folds
         return np.full(len(found.text), missing, np.float32), np.full((len(found.starts) - 1, len(KINDS)), missing)
 
-    monkeypatch.setattr(decider, "fit", remember)
-    monkeypatch.setattr(decider, "probabilities", judge)
+    monkeypatch.setattr(validation, "fit", remember)
+    monkeypatch.setattr(validation, "probabilities", judge)
     probability, kinds = cross_validate(data)
     assert len(fitted_on) == FOLDS
     assert probability.reshape(-1, SIZE)[:, 0].tolist() == data.judged["fold"].tolist()
@@ -122,3 +130,49 @@ def test_reliability_is_by_tenths() -> None:
     assert curve.index.tolist() == [0, 9]
     assert curve["right"].tolist() == [0.5, 1.0]
     assert curve["strings"].tolist() == [2, 2]
+
+
+def test_examples_put_together_are_what_was_taken_apart() -> None:
+    data = synthetic(40)
+    first = np.arange(40) % 3 == 0
+    parts = [data.take(first), data.take(~first)]
+    together = Examples.together(parts)
+    order = np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)])
+    np.testing.assert_array_equal(together.judged["fold"], data.judged["fold"].to_numpy()[order])
+    np.testing.assert_array_equal(together.kind, data.kind[order])
+    np.testing.assert_array_equal(together.pool.context, data.pool.context[order])
+    for row, text in enumerate(order):
+        here, there = together.pool.text == row, data.pool.text == text
+        np.testing.assert_array_equal(together.pool.signals[here], data.pool.signals[there])
+        np.testing.assert_array_equal(together.right[here], data.right[there])
+    np.testing.assert_array_equal(np.diff(together.pool.starts), SIZE)
+
+
+def outcomes_of(right: list[bool], confidence: list[float]) -> Outcomes:
+    every, none = np.ones(len(right), dtype=bool), np.zeros(len(right), dtype=bool)
+    hits = np.array(right)
+    return Outcomes(every, every, hits, hits, hits, np.array(confidence), every, none, none)
+
+
+def test_a_gain_is_of_the_same_strings_in_whatever_order() -> None:
+    def validated(keys: str, right: list[bool], confidence: list[float]) -> Validated:
+        judged = pd.DataFrame({"text_key": list(keys), "stratum": "uniform", "validation": True})
+        data = synthetic(len(keys))
+        return Validated(replace(data, judged=judged), 0.5, outcomes_of(right, confidence))
+
+    ours = validated("abcd", [True, True, True, False], [0.9, 0.8, 0.7, 0.6])
+    theirs = validated("dcba", [False, False, True, True], [0.9, 0.8, 0.7, 0.6])
+    found = gains(ours, theirs)["uniform"]
+    assert found["acc@1"].value == pytest.approx(0.25)
+    assert found["recall@P>=0.90"].value == pytest.approx(0.75)
+    assert gains(ours, ours)["V uniform"]["acc@1"].high == 0
+
+
+def test_encoders_must_cover_all_folds(tmp_path: Path) -> None:
+    (tmp_path / "training.json").write_text('{"without_folds": [0, 1]}')
+    assert folds_unseen(tmp_path) == {0, 1}
+    with pytest.raises(TrainingError, match="no folder that training.train wrote"):
+        folds_unseen(tmp_path / "elsewhere")
+    judged = pd.DataFrame({"fold": [5]})
+    with pytest.raises(TrainingError, match="all encoders learnt from fold 0, 1, 2, 3, 4, 5, 6, 7, 8, 9: train one"):
+        cross_fitted(judged, tmp_path, Config(), [])

@@ -9,11 +9,11 @@ import pytest
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
-from skillsim.adapter import ADAPTER_FILE
 from skillsim.encoder import load_encoder
 from skillsim.errors import TrainingError
 from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.model_files import resolve_model
+from skillsim.network import ADAPTER_FILE
 from tests.training.test_pairs import judged_of
 from training import trainer
 from training.pairs import Material

@@ -1,0 +1,75 @@
+"""A model's files to a network: a low-rank change is what its file says, and an export opens as any such folder."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from sentence_transformers import SentenceTransformer
+
+from skillsim.encoder import load_encoder
+from skillsim.errors import ModelError
+from skillsim.model_files import ModelFiles
+from skillsim.network import export_model, load_network, merge_adapter
+
+LAYER = "encoder.layer.2.output.dense"
+TEXTS = ["Electrical wiring", "Circuit troubleshooting", "Machine learning"]
+
+
+def adapter(path: Path, **changes: np.ndarray) -> Path:
+    random = np.random.default_rng(0)
+    down = random.normal(size=(2, 1536)).astype(np.float16)
+    up = random.normal(size=(384, 2)).astype(np.float16) / np.float16(4)
+    save_file({f"{LAYER}.down": down, f"{LAYER}.up": up} | changes, path)
+    return path
+
+
+def test_a_layer_gets_the_product_and_no_other_layer_changes(builtin: ModelFiles, tmp_path: Path) -> None:
+    plain = load_network(builtin, "cpu").transformers_model.state_dict()
+    changed = load_network(replace(builtin, adapter=adapter(tmp_path / "a.safetensors")), "cpu")
+    from safetensors.numpy import load_file
+
+    tensors = load_file(tmp_path / "a.safetensors")
+    product = tensors[f"{LAYER}.up"].astype(np.float32) @ tensors[f"{LAYER}.down"].astype(np.float32)
+    for name, weight in changed.transformers_model.state_dict().items():
+        expected = plain[name].numpy() + (product if name == f"{LAYER}.weight" else 0)
+        np.testing.assert_allclose(weight.numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder.layer.99.output.dense.down": np.zeros((1, 1), np.float16)}, "layer encoder.layer.99.output.dense"),
+        ({f"{LAYER}.down": np.zeros((2, 7), np.float16)}, f"layer {LAYER}"),
+    ],
+)
+def test_another_models_change_is_refused(
+    builtin: ModelFiles, tmp_path: Path, changes: dict[str, np.ndarray], message: str
+) -> None:
+    with pytest.raises(ModelError, match="does not fit") as raised:
+        merge_adapter(load_network(builtin, "cpu"), adapter(tmp_path / "a.safetensors", **changes))
+    assert message in str(raised.value)
+
+
+def test_a_file_that_is_no_adapter_is_refused(builtin: ModelFiles, tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"{}")
+    with pytest.raises(ModelError, match="not a readable adapter"):
+        merge_adapter(load_network(builtin, "cpu"), tmp_path / "a.safetensors")
+
+
+def test_an_export_opens_as_the_seeds_quick_start_does(builtin: ModelFiles, tmp_path: Path) -> None:
+    changed = replace(builtin, adapter=adapter(tmp_path / "a.safetensors"))
+    export_model(changed, tmp_path / "out")
+    opened = SentenceTransformer(str(tmp_path / "out"), device="cpu").encode(TEXTS, normalize_embeddings=True)
+    ours = load_encoder(changed, "cpu").encode(TEXTS).vectors.astype(np.float32)
+    assert (opened * ours).sum(axis=1).min() >= 0.9999
+    plain = load_encoder(builtin, "cpu").encode(TEXTS).vectors.astype(np.float32)
+    assert (opened * plain).sum(axis=1).max() < 0.999
+
+
+def test_an_export_overwrites_nothing(builtin: ModelFiles, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    with pytest.raises(ModelError, match="is not empty"):
+        export_model(builtin, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"]

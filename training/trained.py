@@ -1,0 +1,16 @@
+"""What a training left behind, read again."""
+
+import json
+from pathlib import Path
+
+from skillsim.errors import TrainingError
+
+FILE = "training.json"
+
+
+def folds_unseen(folder: Path) -> set[int]:
+    """Folds of the judged strings that the encoder in a folder did not learn from."""
+    try:
+        return set(json.loads((folder / FILE).read_text(encoding="utf-8"))["without_folds"])
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"{folder} is no folder that training.train wrote ({error}).") from error
