@@ -60,6 +60,7 @@ class Recipe(_Section):
     max_steps: int | None = Field(None, ge=1, description="stop there, whatever the epochs")
     max_length: int = Field(32, ge=8, description="tokens of a text while training")
     precision: Precision = Field("fp32", description="bf16: 1.6 times as fast on a CPU with AVX512-BF16 or AMX")
+    like_lengths: bool = Field(False, description="batches of pairs with scores hold such of like length: less padding")
     scale: float = Field(20, gt=0, description="of cosines in MultipleNegativesRanking: 1 / temperature")
     lora_rank: int = Field(0, ge=0, description="0: all weights are trained; else a low-rank change of each layer's")
     lora_alpha: int = Field(32, gt=0)

@@ -20,6 +20,7 @@ from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 from torch.utils.data import RandomSampler
 from transformers import TrainerCallback, set_seed
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from skillsim.errors import TrainingError
 from skillsim.model_files import ModelFiles
@@ -75,6 +76,7 @@ def train(
         loss={str(source.pairs): _loss(network, source.loss, recipe) for source in recipe.sources},
         callbacks=[_StopAtNan()],
     )
+    trainer.like_lengths = recipe.like_lengths
     trainer.groups = {
         tuple(pair): group
         for one in rows.values()
@@ -107,14 +109,20 @@ class _Trainer(SentenceTransformerTrainer):
     """Batches in which no two rows share group or positive, of pairs that are each other's negatives."""
 
     groups: dict[tuple[str, ...], str]
+    like_lengths: bool
 
     def get_batch_sampler(self, dataset: Any, *arguments: Any, **options: Any) -> Any:
-        if "anchor" not in dataset.column_names:
+        if "anchor" in dataset.column_names:
+            positives = list(dataset["positive"])
+            groups = [f"group {self.groups[pair]}" for pair in zip(dataset["anchor"], positives, strict=True)]
+            alike = Dataset.from_dict({"group": groups, "positive": positives})
+            return NoDuplicatesBatchSampler(alike, *arguments, **options)
+        if not self.like_lengths:
             return DefaultBatchSampler(RandomSampler(dataset, generator=options["generator"]), *arguments, **options)
-        positives = list(dataset["positive"])
-        groups = [f"group {self.groups[pair]}" for pair in zip(dataset["anchor"], positives, strict=True)]
-        alike = Dataset.from_dict({"group": groups, "positive": positives})
-        return NoDuplicatesBatchSampler(alike, *arguments, **options)
+        lengths = [len(a) + len(b) for a, b in zip(dataset["a"], dataset["b"], strict=True)]
+        size = self.args.per_device_train_batch_size
+        rows = LengthGroupedSampler(size, lengths=lengths, generator=options["generator"])
+        return DefaultBatchSampler(rows, *arguments, **options)
 
 
 class _StopAtNan(TrainerCallback):

@@ -3,9 +3,12 @@
 import json
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from datasets import Dataset
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
@@ -119,3 +122,32 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Pat
     assert result.exit_code == 2
     assert message in result.output.replace("\n", " ")
     assert result.output.count("error:") == 1
+
+
+def batches(rows: Dataset, size: int, **attributes: object) -> list[list[int]]:
+    made = object.__new__(trainer._Trainer)
+    vars(made).update(args=SimpleNamespace(per_device_train_batch_size=size), **attributes)
+    generator = torch.Generator().manual_seed(0)
+    return list(made.get_batch_sampler(rows, batch_size=size, drop_last=False, generator=generator, seed=0))
+
+
+def test_rows_of_a_group_or_with_one_positive_are_never_in_one_batch() -> None:
+    rows = [(f"a{n}", f"p{n % 7}", f"g{n % 11}") for n in range(150)]
+    data = Dataset.from_dict({"anchor": [a for a, _, _ in rows], "positive": [p for _, p, _ in rows]})
+    found = batches(data, 6, groups={(a, p): g for a, p, g in rows}, like_lengths=False)
+    assert sorted(row for batch in found for row in batch)[: len(rows)] == sorted(range(len(rows)))[: len(rows)]
+    for batch in found:
+        assert len({rows[row][1] for row in batch}) == len(batch)
+        assert len({rows[row][2] for row in batch}) == len(batch)
+
+
+def test_pairs_of_like_length_are_in_one_batch_if_wished() -> None:
+    texts = ["x" * (1 + n * 37 % 50) for n in range(200)]
+    data = Dataset.from_dict({"a": texts, "b": texts, "score": [0.0] * len(texts)})
+
+    def spread(like_lengths: bool) -> float:
+        found = batches(data, 10, groups={}, like_lengths=like_lengths)
+        assert sorted(row for batch in found for row in batch) == list(range(200))
+        return float(np.mean([np.ptp([len(texts[row]) for row in batch]) for batch in found]))
+
+    assert spread(True) < spread(False) / 2
