@@ -54,7 +54,8 @@ def evaluate(model: ModelFiles, protocol: Protocol, judged: dict[str, pd.DataFra
     measured["synonym mrr, all labels indexed"] = every.synonyms()
     for part, rows in judged.items():
         measured |= {f"V {part}: {name}": one for name, one in every.judged(encoder, rows).items()}
-    size = sum(file.stat().st_size for file in model.path.rglob("*.safetensors")) / 1e6
+    weights = [*model.path.rglob("*.safetensors"), *filter(None, [model.adapter])]
+    size = sum(file.stat().st_size for file in weights) / 1e6
     return {"scores": scores_of(measured, draws), "strings a second": speed, "megabytes": size}
 
 

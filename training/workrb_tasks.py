@@ -20,6 +20,7 @@ from skillsim.errors import SkillsimError, TrainingError
 from skillsim.esco import Bundle, Taxonomy, find_bundle, read_taxonomy
 from skillsim.esco_files import read_member
 from skillsim.model_files import resolve_model
+from skillsim.network import load_network
 from training.splits.held_out import is_held_out
 
 _ROLES = ("skills", "occupations", "occupationSkillRelations")
@@ -98,7 +99,9 @@ def main(
         keep = keep_held_out(read_taxonomy(bundle))
         scores: dict[str, dict[str, float]] = {}
         for model in models:
-            encoder = workrb.models.BiEncoderModel(str(resolve_model(model).path))
+            files = resolve_model(model)
+            encoder = workrb.models.BiEncoderModel(str(files.path))
+            encoder.model = load_network(files, str(encoder.model.device))
             for name, one in keep.items():
                 for part, task in tasks(name, bundle.version, language, one).items():
                     if part == "held-out" or everything:
