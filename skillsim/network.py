@@ -39,13 +39,11 @@ def load_network(model: ModelFiles, device: str) -> Any:
             f"encoder.model '{model.name}': its tokenizer ({type(network.tokenizer).__name__}) is not one of "
             "transformers', as in static embedding models. Give a transformer model."
         )
-    if model.adapter is not None:
-        merge_adapter(network, model.adapter)
     return network
 
 
 def export_model(model: ModelFiles, folder: Path) -> None:
-    """Write a plain sentence-transformers folder, the change merged. Raises ModelError where the folder holds files."""
+    """Write a plain sentence-transformers folder. Raises ModelError where the folder holds files."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelError(f"{folder} is not empty: name a folder that is, or a new one.")
     load_network(model, "cpu").save_pretrained(str(folder), create_model_card=False)

@@ -15,7 +15,7 @@ from filelock import FileLock
 from skillsim.artifacts import host_cache, is_artifact, localise, write
 from skillsim.config import Config
 from skillsim.decider import Decider, Judgement, choose_decider
-from skillsim.encoder import Encoder, load_encoder, pack_vectors
+from skillsim.encoder import Encoder, load_encoder, pack_vectors, vectors_of
 from skillsim.errors import ModelError
 from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
 from skillsim.explanation import evidence, in_words, remembered
@@ -61,21 +61,13 @@ def similarity(a: Sequence[str], b: Sequence[str], model: str = BUILTIN) -> npt.
     built-in one too, has another scale. Raises ValueError for a string that has no vector.
     """
     encoder = _encoder(model)
-    left, right = (_vectors(encoder, texts) for texts in (a, b))
+    left, right = (vectors_of(encoder, _listed(texts)) for texts in (a, b))
     return left @ right.T
 
 
 @lru_cache(maxsize=2)
 def _encoder(model: str) -> Encoder:
     return load_encoder(resolve_model(model))
-
-
-def _vectors(encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    encoded = encoder.encode(_listed(texts))
-    if encoded.failures:
-        row, reason = next(iter(encoded.failures.items()))
-        raise ValueError(f"{texts[row]!r} has no vector ({reason}): leave it out")
-    return encoded.vectors.astype(np.float32)
 
 
 def _listed(texts: Sequence[str]) -> list[str]:

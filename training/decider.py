@@ -16,9 +16,9 @@ import typer
 from rich.console import Console
 from safetensors.numpy import save_file
 
-from skillsim.config import load_config
+from skillsim.config import Config, load_config
 from skillsim.decider import BUILTIN, FittedFor
-from skillsim.errors import SkillsimError
+from skillsim.errors import DeciderError, SkillsimError
 from skillsim.esco import find_bundle
 from training.examples import cross_fitted, examples, with_memory
 from training.fitting import fit
@@ -35,24 +35,31 @@ def main(
     trained: list[Path] = typer.Option(
         [], help="folder of training.train that did not learn from some folds; repeatable, until all folds are covered"
     ),
-    against: str = typer.Option(None, help="another encoder.model: what this one gains over it, paired by string"),
+    against: str = typer.Option(
+        None, help="another encoder.model, which learnt no judged string: the gain over it, paired"
+    ),
 ) -> None:
     """Cross-validate, fit, write."""
-    config = load_config(None, ["linking.decider=plain", *settings])
     console = Console()
-    judged = read_judged(folder).drop_duplicates("text_key").join(read_splits(), on="text_key").reset_index(drop=True)
-    normaliser = with_memory(taxonomy, config)
     try:
+        config, other = (
+            load_config(None, ["linking.decider=plain", *settings, *more])
+            for more in ([], [f"encoder.model={against}"] if against else [])
+        )
+        if out == BUILTIN and config.encoder.model != Config().encoder.model:
+            raise DeciderError(f"a decision for encoder.model {config.encoder.model}: say with --out where it goes.")
+        judged = read_judged(folder).drop_duplicates("text_key").join(read_splits(), on="text_key")
+        judged = judged.reset_index(drop=True)
+        normaliser = with_memory(taxonomy, config)
         data = cross_fitted(judged, taxonomy, config, trained) if trained else examples(judged, normaliser)
+        validated = Validated.of(data, normaliser)
+        validated.show(console)
+        if against:
+            theirs = with_memory(taxonomy, other)
+            show(console, f"less {against}", gains(validated, Validated.of(examples(judged, theirs), theirs)))
     except SkillsimError as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from error
-    validated = Validated.of(data, normaliser)
-    validated.show(console)
-    if against:
-        of_other = load_config(None, ["linking.decider=plain", *settings, f"encoder.model={against}"])
-        other = with_memory(taxonomy, of_other)
-        show(console, f"less {against}", gains(validated, Validated.of(examples(judged, other), other)))
     bundle = find_bundle(taxonomy, config.taxonomy.language, "1.1.1")
     model_id, top_k = normaliser.encoder.model_id, normaliser.top_k
     fitted_for = FittedFor(model_id, bundle.language, bundle.family, top_k, config.linking.builtin_lexicon)

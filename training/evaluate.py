@@ -2,8 +2,9 @@
 
     python -m training.evaluate TAXONOMY builtin out/skillsim/model ... --judged FOLDER --out out/encoders.json
 
-Every score has a 95% interval by a bootstrap over concepts, or occupations; the second table is each model less the
-first, drawn together. With --judged also how often cosine alone links the strings of V: nothing else takes part.
+Every score has a 95% interval by a bootstrap over concepts, occupations, or strings; the second table is each model
+less the first, drawn together. With --judged also how often cosine alone links the strings of V: nothing else takes
+part.
 """
 
 import json
@@ -27,6 +28,7 @@ from training.judged import MEASURED, read_judged
 from training.protocol import AllLabels, Floats, Protocol, gains, measure, scores_of
 from training.splits import read_splits
 from training.splits.held_out import Concepts, check
+from training.trained import knows_everything
 
 DRAWS = 500
 _TIMED = 4_000  # strings
@@ -54,8 +56,7 @@ def evaluate(model: ModelFiles, protocol: Protocol, judged: dict[str, pd.DataFra
     measured["synonym mrr, all labels indexed"] = every.synonyms()
     for part, rows in judged.items():
         measured |= {f"V {part}: {name}": one for name, one in every.judged(encoder, rows).items()}
-    weights = [*model.path.rglob("*.safetensors"), *filter(None, [model.adapter])]
-    size = sum(file.stat().st_size for file in weights) / 1e6
+    size = sum(file.stat().st_size for file in model.path.rglob("*.safetensors")) / 1e6
     return {"scores": scores_of(measured, draws), "strings a second": speed, "megabytes": size}
 
 
@@ -85,12 +86,16 @@ def main(
         concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
         check(concepts)
         protocol, strings = Protocol(concepts), validation(judged) if judged else {}
-        found = {name: evaluate(resolve_model(name), protocol, strings, draws) for name in models}
+        files = {name: resolve_model(name) for name in models}
+        found = {name: evaluate(model, protocol, strings, draws) for name, model in files.items()}
     except SkillsimError as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from error
     drawn: dict[str, Scores] = {name: one["scores"] for name, one in found.items()}
     scores = {name: {key: Score.of(*pair) for key, pair in of.items()} for name, of in drawn.items()}
+    for name, model in files.items():
+        if knows_everything(model.path):
+            console.print(f"{name} was trained on everything: its figures below are no measure.", style="red")
     show(console, f"{concepts.taxonomy.version} {language}, held-out", scores)
     less = {name: gains(of, drawn[models[0]]) for name, of in drawn.items() if name != models[0]}
     if less:

@@ -94,6 +94,8 @@ def cross_fitted(judged: pd.DataFrame, taxonomy: Path, config: Config, trained: 
     left, parts = set(range(FOLDS)), []
     for folder in trained:
         folds = folds_unseen(folder) & left
+        if not folds:
+            continue
         left -= folds
         rows = judged[judged["fold"].isin(folds)].reset_index(drop=True)
         settings = config.encoder.model_copy(update={"model": str(folder / "model")})

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from skillsim.errors import JudgedError
 from skillsim.text import parse_mention, text_key
 
 FILES = ("skill2vec_train.csv", "skill2vec_head.csv", "allfields_head.csv")
@@ -20,7 +21,12 @@ def read_judged(folder: Path) -> pd.DataFrame:
     """
     parts = []
     for name in FILES:
-        part = pd.read_csv(folder / name, keep_default_na=False, dtype=str)
+        try:
+            part = pd.read_csv(folder / name, keep_default_na=False, dtype=str)
+        except (OSError, ValueError) as error:
+            raise JudgedError(
+                f"{folder / name} cannot be read ({error}): name the folder of {', '.join(FILES)}."
+            ) from error
         parts.append(part.assign(file=name, meaning=part.get("meaning", "")))
     judged = pd.concat(parts, ignore_index=True)
     judged["mentions"] = judged["mentions"].astype(int)

@@ -12,8 +12,9 @@
 | onet_products | a product's name; what kind of software it is | O*NET (US Department of Labor), CC BY 4.0 |
 | skillskape | a synthetic sentence of a job advertisement; a skill in it | JobSkape, MIT |
 
-Texts are cleaned as the job cleans them. A row of the first kind (anchor and positive) has a `group` too: two rows of
-one group are no negatives of each other, and never in one batch. All draws follow from the recipe's seed.
+Labels, judged strings and what noise makes of them are cleaned as the job cleans them; other texts are case-folded. A
+row of an anchor and a positive also has `answers`, all texts that are right for its anchor: none of them may stand in
+its batch as another row's (training.batches). All draws follow from the recipe's seed.
 """
 
 import ast
@@ -27,7 +28,7 @@ from random import Random
 import numpy as np
 import pandas as pd
 
-from skillsim.encoder import Encoder
+from skillsim.encoder import Encoder, vectors_of
 from skillsim.errors import TrainingError
 from skillsim.text import parse_mention
 from training.noise import noisy
@@ -38,7 +39,7 @@ RELATED, SIBLING = 0.6, 0.4
 NEAR = 10  # concepts a hard negative is drawn from
 _FIRST_WORDS = 30  # of a description or a sentence
 
-Row = tuple[str, str, str]  # anchor, positive, group
+Row = tuple[str, str, tuple[str, ...], str]  # anchor, positive, answers, the anchor's concept or ""
 
 
 @dataclass(frozen=True)
@@ -52,43 +53,50 @@ class Material:
     everything: bool = False
     encoder: Encoder | None = field(default=None, repr=False)  # mines hard negatives
 
-    @cached_property
-    def uris(self) -> list[str]:
-        """Concepts to learn from, in order."""
-        return [uri for uri in sorted(self.concepts.labels) if self.allows(uri)]
-
     def allows(self, uri: str) -> bool:
         return self.everything or not is_held_out(uri)
 
     @cached_property
+    def labels(self) -> dict[str, list[str]]:
+        """Of each concept to learn from, in order; without texts that a held-out concept has too."""
+        every = self.concepts.labels
+        kept_back = {text for uri, texts in every.items() if not self.allows(uri) for text in texts}
+        found = {uri: [t for t in every[uri] if t not in kept_back] for uri in sorted(every) if self.allows(uri)}
+        return {uri: texts for uri, texts in found.items() if texts}
+
+    @cached_property
+    def uris(self) -> list[str]:
+        return list(self.labels)
+
+    @cached_property
     def near(self) -> dict[str, list[str]]:
         """Of each concept, the NEAR concepts nearest by preferred label that share no label with it."""
-        assert self.encoder is not None, "hard negatives need an encoder"
-        labels = self.concepts.labels
-        vectors = self.encoder.encode([labels[uri][0] for uri in self.uris]).vectors.astype(np.float32)
+        vectors = self._embed([texts[0] for texts in self.labels.values()])
         found = {}
         for start in range(0, len(self.uris), 1_000):
             block = vectors[start : start + 1_000] @ vectors.T
             best = np.argsort(-block, axis=1, kind="stable")[:, : 3 * NEAR]
             for row, others in enumerate(best, start=start):
-                own = set(labels[self.uris[row]])
-                unlike = (self.uris[o] for o in others if o != row and own.isdisjoint(labels[self.uris[o]]))
+                own = set(self.labels[self.uris[row]])
+                unlike = (self.uris[o] for o in others if o != row and own.isdisjoint(self.labels[self.uris[o]]))
                 found[self.uris[row]] = list(islice(unlike, NEAR))
         return found
 
     @cached_property
     def nil_near(self) -> dict[str, list[str]]:
         """Of each concept, strings judged to have no concept that are nearest to it by preferred label."""
-        assert self.encoder is not None, "hard negatives need an encoder"
         nil = self.judged.loc[(self.judged["status"] == "nil") & (self.judged["kind"] == "skill"), "text"].tolist()
-        strings, of = (
-            self.encoder.encode(texts).vectors.astype(np.float32)
-            for texts in (nil, [self.concepts.labels[uri][0] for uri in self.uris])
-        )
+        if not nil:
+            return {}
+        nearest = (self._embed(nil) @ self._embed([texts[0] for texts in self.labels.values()]).T).argmax(axis=1)
         found: dict[str, list[str]] = {}
-        for text, row in zip(nil, (strings @ of.T).argmax(axis=1).tolist() if nil else [], strict=True):
+        for text, row in zip(nil, nearest.tolist(), strict=True):
             found.setdefault(self.uris[row], []).append(text)
         return found
+
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        assert self.encoder is not None, "hard negatives need an encoder"
+        return vectors_of(self.encoder, texts)
 
     def extra_file(self, name: str) -> Path:
         if self.extra is None or not (self.extra / name).is_file():
@@ -102,7 +110,7 @@ class Material:
 def dataset(material: Material, source: Source, seed: int) -> pd.DataFrame:
     """The rows of a source, shuffled.
 
-    Columns anchor, positive, group, and negative where hard negatives are asked for; or a, b, score. Raises
+    Columns anchor, positive, answers, and negative where hard negatives are asked for; or a, b, score. Raises
     TrainingError where a source has no row, or graded pairs of one score alone.
     """
     rng = Random(f"{seed} {source.pairs}")
@@ -115,130 +123,149 @@ def dataset(material: Material, source: Source, seed: int) -> pd.DataFrame:
             )
     else:
         rows = [
-            (noisy(rng, anchor, source.noise), positive, group)
+            (_spelled(rng, anchor, source.noise), positive, answers, concept)
             for _ in range(source.draws)
-            for anchor, positive, group in _PAIRED[source.pairs](material, rng)
+            for anchor, positive, answers, concept in _PAIRED[source.pairs](material, rng)
         ]
-        frame = pd.DataFrame(rows, columns=["anchor", "positive", "group"])
+        frame = pd.DataFrame(rows, columns=["anchor", "positive", "answers", "concept"])
         frame = frame[frame["anchor"] != frame["positive"]].drop_duplicates(["anchor", "positive"])
         if source.hard_negatives:
-            frame["negative"] = [_negative(material, rng, group) for group in frame["group"]]
+            asked = zip(frame["concept"], frame["answers"], strict=True)
+            frame["negative"] = [_negative(material, rng, concept, answers) for concept, answers in asked]
+        frame = frame.drop(columns="concept")
     if frame.empty:
         raise TrainingError(f"source {source.pairs} has no pair: its files hold none that may be learnt from.")
     order = rng.sample(range(len(frame)), min(source.rows or len(frame), len(frame)))
     return frame.iloc[order].reset_index(drop=True)
 
 
-def _negative(material: Material, rng: Random, group: str) -> str:
-    """A text near the group's concept that is not of it; of any concept where the group is none."""
-    strings = material.nil_near.get(group)
+def _spelled(rng: Random, text: str, share: float) -> str:
+    """With noise, cleaned as the job cleans what it embeds."""
+    spelled = noisy(rng, text, share)
+    return text if spelled == text else parse_mention(spelled).text or text
+
+
+def _negative(material: Material, rng: Random, concept: str, answers: tuple[str, ...]) -> str:
+    """A text near the concept that is no answer; of any concept where there is none."""
+    strings = material.nil_near.get(concept)
     if strings and rng.random() < 0.5:
         return rng.choice(strings)
-    return material.concepts.labels[rng.choice(material.near.get(group) or material.uris)][0]
+    near = [label for uri in material.near.get(concept, ()) if (label := material.labels[uri][0]) not in answers]
+    if near:
+        return rng.choice(near)
+    return next(label for _ in range(1_000) if (label := material.labels[rng.choice(material.uris)][0]) not in answers)
 
 
 def _labels(material: Material, rng: Random) -> Iterator[Row]:
-    for uri in material.uris:
-        labels = material.concepts.labels[uri]
+    for uri, labels in material.labels.items():
         for text in labels[1:]:
             others = [other for other in labels if other != text]
-            yield text, labels[0] if rng.random() < 0.5 else rng.choice(others), uri
+            yield text, labels[0] if rng.random() < 0.5 else rng.choice(others), tuple(labels), uri
 
 
 def _seed(material: Material, source: Source, rng: Random) -> Iterator[tuple[str, str, float]]:
-    labels = material.concepts.labels
+    labels = material.labels
     for uri in material.uris:
-        siblings = [other for other in material.concepts.siblings[uri] if material.allows(other)]
+        siblings = [other for other in material.concepts.siblings[uri] if other in labels]
         for count, text in enumerate(labels[uri][1:]):
-            yield noisy(rng, text, source.noise), labels[uri][0], 1.0
+            yield _spelled(rng, text, source.noise), labels[uri][0], 1.0
             others = siblings if siblings and count % 2 else material.uris
             if (negative := rng.choice(labels[rng.choice(others)])) not in labels[uri]:
-                yield noisy(rng, text, source.noise), negative, 0.0
+                yield _spelled(rng, text, source.noise), negative, 0.0
 
 
 def _graded(material: Material, source: Source, rng: Random) -> Iterator[tuple[str, str, float]]:
-    labels, concepts = material.concepts.labels, material.concepts
+    labels, concepts = material.labels, material.concepts
     for _ in range(source.draws):
         for uri in material.uris:
             own = labels[uri]
-            related = [other for other in concepts.related.get(uri, ()) if material.allows(other)]
-            siblings = [o for o in concepts.siblings[uri] if material.allows(o) and o not in related]
+            related = [other for other in concepts.related.get(uri, ()) if other in labels]
+            siblings = [o for o in concepts.siblings[uri] if o in labels and o not in related]
             of = [(related, RELATED), (siblings, SIBLING), (material.uris, 0.0)]
             if len(own) > 1:
                 a, b = rng.sample(own, 2)
-                yield noisy(rng, a, source.noise), b, 1.0
+                yield _spelled(rng, a, source.noise), b, 1.0
             for others, score in of:
                 if others and (text := rng.choice(labels[rng.choice(others)])) not in own:
-                    yield noisy(rng, rng.choice(own), source.noise), text, score
+                    yield _spelled(rng, rng.choice(own), source.noise), text, score
 
 
 def _occupations(material: Material, rng: Random) -> Iterator[Row]:
     for uri, titles in material.concepts.titles.items():
         if material.allows(uri):
-            for skill in material.concepts.skills.get(uri, ()):
-                if material.allows(skill):
-                    yield rng.choice(titles).casefold(), material.concepts.labels[skill][0], uri
+            skills = [s for s in material.concepts.skills.get(uri, ()) if s in material.labels]
+            answers = tuple(material.labels[skill][0] for skill in skills)
+            for label in answers:
+                yield rng.choice(titles).casefold(), label, answers, ""
 
 
 def _descriptions(material: Material, rng: Random) -> Iterator[Row]:
     rows = material.concepts.taxonomy.concepts.select(["concept_uri", "description"]).to_pylist()
     described = {row["concept_uri"]: row["description"] for row in rows}
-    for uri in material.uris:
+    for uri, labels in material.labels.items():
         if words := described.get(uri, "").casefold().split()[:_FIRST_WORDS]:
-            yield " ".join(words), material.concepts.labels[uri][0], uri
+            yield " ".join(words), labels[0], tuple(labels), uri
 
 
 def _judged(material: Material, rng: Random) -> Iterator[Row]:
+    """A string that is accepted for a held-out concept is left out with all that is said of it."""
+    rows = []
     of_concept: dict[str, list[str]] = {}
-    for text, uris in zip(material.judged["text"], material.judged["accepted"], strict=True):
-        if uris:
-            of_concept.setdefault(uris[0], []).append(text)
     for row in material.judged.to_dict("records"):
         accepted = [uri for uri in row["accepted"] if uri in material.concepts.labels]
-        if any(not material.allows(uri) for uri in accepted):
-            continue
-        text, meaning = str(row["text"]), str(row["meaning"]).casefold()
-        if accepted:
-            label = material.concepts.labels[accepted[0]][0]
-            yield text, label, accepted[0]
-            alike = [other for other in of_concept[accepted[0]] if other != text]
-            if alike:
-                yield text, rng.choice(alike), accepted[0]
+        if all(uri in material.labels for uri in accepted):
+            rows.append((str(row["text"]), str(row["meaning"]).casefold(), accepted))
+            if accepted:
+                of_concept.setdefault(accepted[0], []).append(str(row["text"]))
+    for text, meaning, accepted in rows:
+        if not accepted:
             if meaning:
-                yield meaning, label, accepted[0]
-        elif meaning:
-            yield text, meaning, text
+                yield text, meaning, (meaning,), ""
+            continue
+        uri, label = accepted[0], material.labels[accepted[0]][0]
+        alike = [other for other in of_concept[uri] if other != text]
+        answers = (*(t for one in accepted for t in (*material.labels[one], *of_concept.get(one, ()))), meaning)
+        yield text, label, answers, uri
+        if alike:
+            yield text, rng.choice(alike), answers, uri
+        if meaning:
+            yield meaning, label, answers, uri
 
 
 def _github_aliases(material: Material, rng: Random) -> Iterator[Row]:
-    frame = pd.read_csv(material.extra_file("github_topic_aliases.tsv"), sep="\t", dtype=str, keep_default_na=False)
-    for name, alias in _columns(frame, "github_topic_aliases.tsv", "display_name", "alias"):
-        yield alias.replace("-", " ").casefold(), name.casefold(), name
+    for name, alias in _columns(material.extra_file("github_topic_aliases.tsv"), "display_name", "alias"):
+        yield alias.replace("-", " ").casefold(), name.casefold(), (name.casefold(),), ""
 
 
 def _onet_products(material: Material, rng: Random) -> Iterator[Row]:
-    frame = pd.read_csv(
-        material.extra_file("onet_technology_skills.txt.gz"), sep="\t", dtype=str, keep_default_na=False
-    )
-    pairs = _columns(frame, "onet_technology_skills.txt.gz", "Example", "Commodity Title")
-    for product, kind in sorted(set(pairs)):
-        yield product.casefold(), kind.casefold(), kind
+    kinds: dict[str, set[str]] = {}
+    for product, kind in _columns(material.extra_file("onet_technology_skills.txt.gz"), "Example", "Commodity Title"):
+        kinds.setdefault(product.casefold(), set()).add(kind.casefold())
+    for product in sorted(kinds):
+        for kind in sorted(kinds[product]):
+            yield product, kind, tuple(sorted(kinds[product])), ""
 
 
 def _skillskape(material: Material, rng: Random) -> Iterator[Row]:
-    frame = pd.read_csv(material.extra_file("skillskape_train.csv.gz"), dtype=str, keep_default_na=False)
-    by_label = {material.concepts.labels[uri][0]: uri for uri in sorted(material.concepts.labels)}
-    for sentence, listed in _columns(frame, "skillskape_train.csv.gz", "sentence", "skills"):
-        for skill in ast.literal_eval(listed):
-            text = parse_mention(skill).text
-            uri = by_label.get(text or "")
-            if text and uri and material.allows(uri):
-                yield " ".join(sentence.casefold().split()[:_FIRST_WORDS]), text, uri
+    file = material.extra_file("skillskape_train.csv.gz")
+    by_label = {texts[0]: uri for uri, texts in material.labels.items()}
+    for number, (sentence, listed) in enumerate(_columns(file, "sentence", "skills"), start=2):
+        try:
+            skills = [parse_mention(skill).text or "" for skill in ast.literal_eval(listed)]
+        except (SyntaxError, ValueError, TypeError) as error:
+            raise TrainingError(f"{file}, row {number}: skills is no list of strings ({error}).") from error
+        known = tuple(skill for skill in skills if skill in by_label)
+        for skill in known:
+            yield " ".join(sentence.casefold().split()[:_FIRST_WORDS]), skill, known, by_label[skill]
 
 
-def _columns(frame: pd.DataFrame, name: str, *columns: str) -> Iterator[tuple[str, ...]]:
+def _columns(file: Path, *columns: str) -> Iterator[tuple[str, ...]]:
+    try:
+        frame = pd.read_csv(file, sep="," if ".csv" in file.suffixes else "\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{file} cannot be read as a table in UTF-8: {error}.") from error
     if lacking := [column for column in columns if column not in frame.columns]:
-        raise TrainingError(f"{name}: no column {', '.join(lacking)}; it has {', '.join(frame.columns)}.")
+        raise TrainingError(f"{file}: no column {', '.join(lacking)}; it has {', '.join(frame.columns)}.")
     return zip(*(frame[column] for column in columns), strict=True)
 
 

@@ -7,8 +7,9 @@
 - job to skills map: an occupation's title: its skills among all, by preferred label; "cold start" on the seed's card.
 - skill to jobs map: a concept's preferred label: the occupations that use it, by title.
 
-"noisy", and the kinds of noise: the query, or the first of the pair, with noise of training.noise. Units, concepts or
-occupations, are drawn together in the bootstrap.
+"noisy", and the kinds of noise: the query, or the first of the pair, with noise of training.noise, cleaned as the job
+cleans what it embeds; what cleaning undoes is no query. Units, concepts or occupations, are drawn together in the
+bootstrap. A score that has no query in a taxonomy is left out.
 """
 
 from collections.abc import Sequence
@@ -22,8 +23,9 @@ import pandas as pd
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from skillsim.encoder import Encoder
+from skillsim.encoder import Encoder, vectors_of
 from skillsim.metrics import Counts, Score
+from skillsim.text import parse_mention
 from training.noise import KINDS, Noise, noisy
 from training.splits.held_out import SEED, Concepts, evaluation_pairs, is_held_out
 
@@ -43,9 +45,9 @@ class Queries:
     def take(self, rows: Sequence[int]) -> "Queries":
         return Queries([self.texts[r] for r in rows], [self.right[r] for r in rows], [self.unit[r] for r in rows])
 
-    def spelled(self, noise: Noise) -> "Queries":
+    def noised(self, noise: Noise) -> "Queries":
         """The queries on which the noise acts, each with it."""
-        changed = [noise(Random(f"{SEED} {text}"), text) for text in self.texts]
+        changed = [spelled(noise, text) for text in self.texts]
         rows = [row for row, (old, new) in enumerate(zip(self.texts, changed, strict=True)) if old != new]
         return replace(self.take(rows), texts=[changed[row] for row in rows])
 
@@ -137,42 +139,35 @@ Measured = dict[str, Means | Paired]
 def measure(protocol: Protocol, encoder: Encoder) -> Measured:
     """Every score's values, by its name; what two encoders give lies in the same order."""
     found = _of_pairs(protocol, encoder)
-    preferred = _vectors(encoder, protocol.preferred)
+    preferred = vectors_of(encoder, protocol.preferred)
     asked = protocol.synonyms
     few = asked.take(sorted(Random(SEED).sample(range(len(asked.texts)), min(protocol.per_kind, len(asked.texts)))))
-    ranks = first_ranks(_vectors(encoder, asked.texts), preferred, asked.right)
-    found["synonym mrr"] = Means(1 / ranks, asked.unit)
-    found["synonym recall@10"] = Means((ranks <= 10).astype(np.float64), asked.unit)
-    noised = asked.spelled(noisy)
-    ranks = first_ranks(_vectors(encoder, noised.texts), preferred, noised.right)
-    found["synonym mrr, noisy"] = Means(1 / ranks, noised.unit)
-    found["synonym recall@10, noisy"] = Means((ranks <= 10).astype(np.float64), noised.unit)
-    for kind, noise in KINDS.items():
-        spelled = few.spelled(noise)
-        if spelled.texts:
-            ranks = first_ranks(_vectors(encoder, spelled.texts), preferred, spelled.right)
-            found[f"synonym mrr, {kind}"] = Means(1 / ranks, spelled.unit)
-    titles = _vectors(encoder, protocol.occupations[1])
+    ranked = {"": asked, ", noisy": asked.noised(noisy)} | {f", {kind}": few.noised(of) for kind, of in KINDS.items()}
+    for suffix, queries in ranked.items():
+        ranks = first_ranks(vectors_of(encoder, queries.texts), preferred, queries.right)
+        found[f"synonym mrr{suffix}"] = Means(1 / ranks, queries.unit)
+        found[f"synonym recall@10{suffix}"] = Means((ranks <= 10).astype(np.float64), queries.unit)
+    titles = vectors_of(encoder, protocol.occupations[1])
     for name, queries, targets in (
-        ("job to skills map", protocol.jobs, preferred),
-        ("job to skills map, noisy", protocol.jobs.spelled(noisy), preferred),
-        ("skill to jobs map", protocol.skills, titles),
         ("synonym map", asked, preferred),
+        ("job to skills map", protocol.jobs, preferred),
+        ("job to skills map, noisy", protocol.jobs.noised(noisy), preferred),
+        ("skill to jobs map", protocol.skills, titles),
     ):
-        value = average_precisions(_vectors(encoder, queries.texts), targets, queries.right)
+        value = average_precisions(vectors_of(encoder, queries.texts), targets, queries.right)
         found[name] = Means(value, queries.unit)
-    return found
+    return {name: one for name, one in found.items() if one.unit}
 
 
 def _of_pairs(protocol: Protocol, encoder: Encoder) -> Measured:
     pairs = protocol.pairs
     right, unit = pairs["right"].to_numpy(bool), pairs["concept"].tolist()
     against_siblings = (pairs["kind"] != "random").to_numpy()
-    b = _vectors(encoder, pairs["b"].tolist())
+    b = vectors_of(encoder, pairs["b"].tolist())
     found: Measured = {}
     for suffix, noise in (("", None), (", noisy", noisy)):
-        texts = pairs["a"].tolist() if noise is None else [noise(Random(f"{SEED} {a}"), a) for a in pairs["a"]]
-        cosine = (_vectors(encoder, texts) * b).sum(axis=1).astype(np.float64)
+        texts = pairs["a"].tolist() if noise is None else [spelled(noise, a) for a in pairs["a"]]
+        cosine = (vectors_of(encoder, texts) * b).sum(axis=1).astype(np.float64)
         found[f"spearman{suffix}"] = Paired(cosine, right, unit, "spearman")
         found[f"auc{suffix}"] = Paired(cosine, right, unit, "auc")
         siblings = [u for u, one in zip(unit, against_siblings, strict=True) if one]
@@ -189,7 +184,7 @@ class AllLabels:
 
     @staticmethod
     def of(protocol: Protocol, encoder: Encoder) -> "AllLabels":
-        return AllLabels(protocol, _vectors(encoder, AllLabels._texts(protocol)))
+        return AllLabels(protocol, vectors_of(encoder, AllLabels._texts(protocol)))
 
     @staticmethod
     def _texts(protocol: Protocol) -> list[str]:
@@ -223,7 +218,7 @@ class AllLabels:
         right = [[rows[uri] for uri in uris if uri in rows] for uris in judged["accepted"]]
         linked = [row for row, known in enumerate(right) if known]
         texts = [judged["text"].iloc[row] for row in linked]
-        vectors = _vectors(encoder, texts)
+        vectors = vectors_of(encoder, texts)
         ranks = [
             _rank_of_best(
                 np.maximum.reduceat(vectors[start : start + _BLOCK] @ self.vectors.T, self.starts, axis=1),
@@ -231,6 +226,8 @@ class AllLabels:
             )
             for start in range(0, len(linked), _BLOCK)
         ]
+        if not linked:
+            return {}
         rank = np.concatenate(ranks)
         return {
             "acc@1": Means((rank == 1).astype(np.float64), texts),
@@ -238,9 +235,9 @@ class AllLabels:
         }
 
 
-def _vectors(encoder: Encoder, texts: list[str]) -> npt.NDArray[np.float32]:
-    encoded = encoder.encode(texts)
-    return encoded.vectors.astype(np.float32)
+def spelled(noise: Noise, text: str) -> str:
+    """With noise, the same for one text, and cleaned."""
+    return parse_mention(noise(Random(f"{SEED} {text}"), text)).text or text
 
 
 def first_ranks(queries: npt.NDArray[np.float32], targets: npt.NDArray[np.float32], right: list[list[int]]) -> Floats:

@@ -42,6 +42,8 @@ class Source(_Section):
     def _fits(self) -> "Source":
         if (self.loss != "MultipleNegativesRanking") != (self.pairs in GRADED):
             raise ValueError(f"loss {self.loss} does not take pairs {self.pairs}")
+        if self.draws > 1 and self.pairs == "seed":
+            raise ValueError("pairs seed are drawn once")
         if self.hard_negatives and self.loss != "MultipleNegativesRanking":
             raise ValueError("hard_negatives are for MultipleNegativesRanking")
         return self

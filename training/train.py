@@ -9,7 +9,7 @@ their near-duplicates never. A training that was killed is taken up again by the
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -23,13 +23,24 @@ from skillsim.model_files import resolve_model
 from training.judged import read_judged
 from training.pairs import Material, dataset
 from training.recipe import Recipe, read_recipe
-from training.splits import near_duplicates, read_splits
+from training.splits import FOLDS, near_duplicates, read_splits
 from training.splits.held_out import Concepts, check
 
 
-def learnable(judged: pd.DataFrame, splits: pd.DataFrame, without_folds: Iterable[int] = ()) -> pd.DataFrame:
-    """Judged strings without those of V, their near-duplicates, and the folds."""
+def learnable(judged: pd.DataFrame, splits: pd.DataFrame, without_folds: Collection[int] = ()) -> pd.DataFrame:
+    """Judged strings without those of V, their near-duplicates, and the folds.
+
+    Raises TrainingError for strings that the committed split does not know, or a fold that it does not have.
+    """
+    if unknown := set(without_folds) - set(range(FOLDS)):
+        raise TrainingError(f"--without-fold {min(unknown)}: folds are 0 to {FOLDS - 1}.")
     rows = judged.drop_duplicates("text_key").join(splits, on="text_key").reset_index(drop=True)
+    if new := int(rows["fold"].isna().sum()):
+        raise TrainingError(
+            f"{new} judged strings, as {rows.loc[rows['fold'].isna(), 'text'].iloc[0]!r}, are not in the split: write "
+            "it anew (python -m training.splits judged FOLDER)."
+        )
+    rows["validation"] = rows["validation"].astype(bool)
     near = near_duplicates(rows["text"].tolist())
     of_validation = near[:, rows["validation"].to_numpy()].sum(axis=1).A1 > 0
     dropped = of_validation | rows["fold"].isin(list(without_folds)).to_numpy() | (rows["status"] == "disputed")
@@ -73,7 +84,17 @@ def main(
         frames = datasets_of(recipe, Material(concepts, strings, extra, everything, encoder))
         from training.trainer import train
 
-        told = train(recipe, frames, model, out, without_fold)
+        told = train(
+            recipe,
+            frames,
+            model,
+            out,
+            {
+                "taxonomy": concepts.taxonomy.version,
+                "everything": everything,
+                "without_folds": sorted(set(without_fold)),
+            },
+        )
     except SkillsimError as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from error

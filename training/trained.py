@@ -14,3 +14,9 @@ def folds_unseen(folder: Path) -> set[int]:
         return set(json.loads((folder / FILE).read_text(encoding="utf-8"))["without_folds"])
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"{folder} is no folder that training.train wrote ({error}).") from error
+
+
+def knows_everything(model: Path) -> bool:
+    """Whether a model's folder was written by a training that held nothing out."""
+    file = model.parent / FILE
+    return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("everything"))

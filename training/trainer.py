@@ -5,7 +5,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, TaskType
 from sentence_transformers import SentenceTransformerTrainer
-from sentence_transformers.base.sampler import DefaultBatchSampler, NoDuplicatesBatchSampler
+from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 from torch.utils.data import RandomSampler
@@ -25,6 +25,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from skillsim.errors import TrainingError
 from skillsim.model_files import ModelFiles
 from skillsim.network import ADAPTER_FILE, load_network, merge_adapter, save_adapter
+from training.batches import NoFalseNegatives
 from training.recipe import Recipe
 from training.trained import FILE
 
@@ -34,11 +35,11 @@ _LOGGED_STEPS = 50
 
 
 def train(
-    recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out: Path, without_folds: Sequence[int] = ()
+    recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, out: Path, learnt: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Train on the frames of training.pairs.dataset, one a source, and write `out`.
 
-    `without_folds`: of the judged strings, those that the frames do not hold; noted for training.decider.
+    `learnt`: what the frames were made of, noted for those who read training.json (training.trained).
     Returns what out/training.json holds. Raises TrainingError where the loss is no number, or `out` is another's.
     """
     begun = _begin(recipe, frames, base, out)
@@ -68,55 +69,58 @@ def train(
         report_to=["mlflow"] if find_spec("mlflow") else [],
         multi_dataset_batch_sampler="proportional",
     )
-    rows = {name: Dataset.from_pandas(frame, preserve_index=False) for name, frame in frames.items()}
     trainer = _Trainer(
         model=network,
         args=settings,
-        train_dataset={name: one.remove_columns(_GROUP & set(one.column_names)) for name, one in rows.items()},
+        train_dataset={
+            name: Dataset.from_pandas(frame.drop(columns="answers", errors="ignore"), preserve_index=False)
+            for name, frame in frames.items()
+        },
         loss={str(source.pairs): _loss(network, source.loss, recipe) for source in recipe.sources},
         callbacks=[_StopAtNan()],
     )
-    trainer.like_lengths = recipe.like_lengths
-    trainer.groups = {
-        tuple(pair): group
-        for one in rows.values()
-        if "group" in one.column_names
-        for *pair, group in zip(one["anchor"], one["positive"], one["group"], strict=True)
-    }
+    trainer.like_lengths, trainer.samplers, trainer.answers = recipe.like_lengths, [], {}
+    for frame in frames.values():
+        if "answers" in frame:
+            for *pair, answers in frame[["anchor", "positive", "answers"]].itertuples(index=False):
+                trainer.answers[tuple(pair)] = trainer.answers.get(tuple(pair), frozenset()) | set(answers)
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=begun)
     seconds = time.perf_counter() - started
     network.max_seq_length = length
+    if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
+        raise TrainingError(f"after {trainer.state.global_step} steps weights are no numbers. Lower learning_rate.")
     _write_model(recipe, network, base, out)
     told = {
         "recipe": recipe.model_dump(),
         "base": base.model_id,
-        "without_folds": sorted(set(without_folds)),
+        **learnt,
         "rows": {name: len(frame) for name, frame in frames.items()},
         "steps": trainer.state.global_step,
         "seconds_of_last_start": round(seconds),
         "threads": torch.get_num_threads(),
+        "left_out": sum(sampler.left_out for sampler in trainer.samplers),
         "losses": [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry],
     }
     (out / FILE).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return told
 
 
-_GROUP = {"group"}
-
-
 class _Trainer(SentenceTransformerTrainer):
-    """Batches in which no two rows share group or positive, of pairs that are each other's negatives."""
+    """Batches without false negatives, of pairs that are each other's negatives; else, if wished, of like length."""
 
-    groups: dict[tuple[str, ...], str]
+    answers: dict[tuple[str, ...], frozenset[str]]  # by anchor and positive, of all sources
     like_lengths: bool
+    samplers: list[NoFalseNegatives]
 
     def get_batch_sampler(self, dataset: Any, *arguments: Any, **options: Any) -> Any:
         if "anchor" in dataset.column_names:
             positives = list(dataset["positive"])
-            groups = [f"group {self.groups[pair]}" for pair in zip(dataset["anchor"], positives, strict=True)]
-            alike = Dataset.from_dict({"group": groups, "positive": positives})
-            return NoDuplicatesBatchSampler(alike, *arguments, **options)
+            negatives = list(dataset["negative"]) if "negative" in dataset.column_names else positives
+            texts = [frozenset(pair) for pair in zip(positives, negatives, strict=True)]
+            answers = [self.answers[pair] for pair in zip(dataset["anchor"], positives, strict=True)]
+            self.samplers.append(NoFalseNegatives(texts, answers, **options))
+            return self.samplers[-1]
         if not self.like_lengths:
             return DefaultBatchSampler(RandomSampler(dataset, generator=options["generator"]), *arguments, **options)
         lengths = [len(a) + len(b) for a, b in zip(dataset["a"], dataset["b"], strict=True)]
@@ -142,7 +146,10 @@ def _begin(recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, ou
     """Whether there is a checkpoint to go on from. Raises TrainingError where it is another training's."""
     digest = hashlib.sha256(f"{recipe.model_dump_json()} {base.model_id}".encode())
     for name, frame in frames.items():
-        digest.update(f"{name} {frame.to_csv(index=False)}".encode())
+        told = frame.drop(
+            columns=["answers", "negative"], errors="ignore"
+        )  # mined: another CPU may break a tie otherwise
+        digest.update(f"{name} {told.to_csv(index=False)}".encode())
     mark = out / "begun"
     if mark.is_file() and mark.read_text(encoding="utf-8") != digest.hexdigest():
         raise TrainingError(
@@ -171,6 +178,8 @@ def _add_adapter(network: Any, recipe: Recipe) -> None:
             lora_dropout=0.0,
         )
     )
+    for name, weight in network.named_parameters():  # a module after the transformer is not in the adapter's file
+        weight.requires_grad_("lora_" in name)
 
 
 def _loss(network: Any, name: str, recipe: Recipe) -> Any:

@@ -20,7 +20,6 @@ from skillsim.errors import SkillsimError, TrainingError
 from skillsim.esco import Bundle, Taxonomy, find_bundle, read_taxonomy
 from skillsim.esco_files import read_member
 from skillsim.model_files import resolve_model
-from skillsim.network import load_network
 from training.splits.held_out import is_held_out
 
 _ROLES = ("skills", "occupations", "occupationSkillRelations")
@@ -29,7 +28,7 @@ Keep = Callable[[str, list[str]], bool]
 
 
 def place(bundle: Bundle) -> None:
-    """Put a bundle's files where WorkRB looks for its version, unless they are there."""
+    """Put a bundle's files where WorkRB looks for its version."""
     import appdirs
     from workrb.types import Language
 
@@ -41,8 +40,9 @@ def place(bundle: Bundle) -> None:
         if member is None:
             raise TrainingError(f"taxonomy {bundle.taxonomy_id}: no {role} file, which WorkRB needs.")
         target = folder / f"{role}_{bundle.language}.csv"
-        if not target.exists():
-            target.write_bytes(read_member(member))
+        data = read_member(member)
+        if not target.exists() or target.read_bytes() != data:
+            target.write_bytes(data)
 
 
 def keep_held_out(taxonomy: Taxonomy) -> dict[str, Keep]:
@@ -58,25 +58,21 @@ def keep_held_out(taxonomy: Taxonomy) -> dict[str, Keep]:
     }
 
 
-def tasks(name: str, version: str, language: str, keep: Keep) -> dict[str, Any]:
-    """WorkRB's task on its test split, with the held-out queries and with all."""
+def task_of(name: str, version: str, language: str, keep: Keep | None) -> Any:
+    """WorkRB's task on its test split, with the queries that `keep` keeps."""
     import workrb
     from workrb.tasks.abstract.ranking_base import RankingDataset
 
-    made = {
-        part: getattr(workrb.tasks, name)(split="test", languages=[language], esco_version=version)
-        for part in ("held-out", "all")
-    }
-    task = made["held-out"]
-    for dataset_id, data in list(task.datasets.items()):
+    task = getattr(workrb.tasks, name)(split="test", languages=[language], esco_version=version)
+    for dataset_id, data in list(task.datasets.items()) if keep else []:
         rows = [
             row
             for row, (query, right) in enumerate(zip(data.query_texts, data.target_indices, strict=True))
-            if right and keep(query, [data.target_space[place] for place in right])
+            if right and keep and keep(query, [data.target_space[place] for place in right])
         ]
-        queries, right = [data.query_texts[row] for row in rows], [data.target_indices[row] for row in rows]
-        task.datasets[dataset_id] = RankingDataset(queries, right, data.target_space, dataset_id=dataset_id)
-    return made
+        queries, answers = [data.query_texts[row] for row in rows], [data.target_indices[row] for row in rows]
+        task.datasets[dataset_id] = RankingDataset(queries, answers, data.target_space, dataset_id=dataset_id)
+    return task
 
 
 def main(
@@ -99,16 +95,13 @@ def main(
         keep = keep_held_out(read_taxonomy(bundle))
         scores: dict[str, dict[str, float]] = {}
         for model in models:
-            files = resolve_model(model)
-            encoder = workrb.models.BiEncoderModel(str(files.path))
-            encoder.model = load_network(files, str(encoder.model.device))
+            encoder = workrb.models.BiEncoderModel(str(resolve_model(model).path))
             for name, one in keep.items():
-                for part, task in tasks(name, bundle.version, language, one).items():
-                    if part == "held-out" or everything:
-                        found = task.evaluate(encoder, dataset_id=language)
-                        queries = len(task.datasets[language].query_texts)
-                        for metric, value in found.items():
-                            scores.setdefault(f"{name}, {part} ({queries}), {metric}", {})[model] = float(value)
+                for part, kept in (("held-out", one), ("all", None)) if everything else (("held-out", one),):
+                    task = task_of(name, bundle.version, language, kept)
+                    queries = len(task.datasets[language].query_texts)
+                    for metric, value in task.evaluate(encoder, dataset_id=language).items():
+                        scores.setdefault(f"{name}, {part} ({queries}), {metric}", {})[model] = float(value)
     except SkillsimError as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from error

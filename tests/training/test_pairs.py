@@ -3,6 +3,7 @@
 import gzip
 from importlib.resources import files
 from pathlib import Path
+from random import Random
 
 import pandas as pd
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from skillsim.encoder import Encoder
 from skillsim.errors import TrainingError
 from skillsim.esco import find_bundle, read_taxonomy
+from skillsim.text import parse_mention
 from tests.training.test_protocol import Letters
-from training.pairs import Material, dataset
+from training.pairs import _PAIRED, Material, dataset
 from training.recipe import Source
 from training.splits.held_out import Concepts, is_held_out
 from training.train import learnable
@@ -42,26 +44,41 @@ def holders(concepts: Concepts, text: str) -> set[str]:
     return {uri for uri, labels in concepts.labels.items() if text in labels}
 
 
-def test_labels_belong_to_one_concept_that_is_not_held_out(concepts: Concepts) -> None:
-    found = dataset(material(concepts), ranking("labels", draws=2), 0)
+def test_labels_are_of_one_concept_that_is_not_held_out(concepts: Concepts) -> None:
+    of = material(concepts)
+    found = dataset(of, ranking("labels", draws=2), 0)
     assert len(found) > 300
     for row in found.itertuples():
-        assert not is_held_out(row.group)
-        assert row.group in holders(concepts, row.anchor) & holders(concepts, row.positive)
-    everything = dataset(material(concepts, everything=True), ranking("labels"), 0)
-    assert any(map(is_held_out, everything["group"]))
+        assert row.answers in map(tuple, of.labels.values())
+        assert {row.anchor, row.positive} <= set(row.answers)
+
+
+def test_no_text_of_a_held_out_concept_is_learnt(concepts: Concepts) -> None:
+    out = {text for uri, labels in concepts.labels.items() if is_held_out(uri) for text in labels}
+    of = material(concepts)
+    for source in (
+        ranking("labels", hard_negatives=True),
+        ranking("occupations"),
+        ranking("descriptions"),
+        Source(pairs="graded", loss="CoSENT"),
+        Source(pairs="seed", loss="CosineSimilarity"),
+    ):
+        frame = dataset(of, source, 0).drop(columns="answers", errors="ignore")
+        assert not out & set(frame.select_dtypes("object").to_numpy().ravel()), source.pairs
+    assert out & set(dataset(material(concepts, everything=True), ranking("labels"), 0)["anchor"])
 
 
 def test_half_of_the_labels_meet_the_preferred_one(concepts: Concepts) -> None:
     found = dataset(material(concepts), ranking("labels", draws=4), 0)
-    preferred = [row.positive == concepts.labels[row.group][0] for row in found.itertuples()]
+    preferred = [row.positive == row.answers[0] for row in found.itertuples()]
     assert 0.4 < sum(preferred) / len(preferred) < 0.75
 
 
 def test_noise_changes_a_share_of_the_anchors(concepts: Concepts) -> None:
     found = dataset(material(concepts), ranking("labels", noise=0.5), 0)
-    spoilt = sum(row.anchor not in concepts.labels[row.group] for row in found.itertuples()) / len(found)
-    assert 0.3 < spoilt < 0.5
+    spoilt = [row.anchor for row in found.itertuples() if row.anchor not in row.answers]
+    assert 0.25 < len(spoilt) / len(found) < 0.5
+    assert all(parse_mention(text).text == text for text in spoilt)
 
 
 def test_a_seed_gives_the_same_rows_and_another_others(concepts: Concepts) -> None:
@@ -72,14 +89,24 @@ def test_a_seed_gives_the_same_rows_and_another_others(concepts: Concepts) -> No
     assert not once.equals(other)
 
 
-def test_hard_negatives_are_of_near_concepts_that_share_no_label(concepts: Concepts) -> None:
-    nil = judged_of(("zzz", "nil", "", ()))
-    of = material(concepts, nil)
+def test_hard_negatives_are_of_near_concepts_and_no_answers(concepts: Concepts) -> None:
+    of = material(concepts, judged_of(("zzz", "nil", "", ())))
     found = dataset(of, ranking("labels", hard_negatives=True), 0)
+    uri_of = {tuple(labels): uri for uri, labels in of.labels.items()}
     for row in found.itertuples():
-        assert row.negative not in concepts.labels[row.group]
-        assert row.negative == "zzz" or any(row.negative == concepts.labels[uri][0] for uri in of.near[row.group])
+        assert row.negative not in row.answers
+        near = of.near[uri_of[row.answers]]
+        assert row.negative == "zzz" or row.negative in [of.labels[uri][0] for uri in near]
     assert (found["negative"] == "zzz").any()
+
+
+def test_an_accepted_concept_is_no_hard_negative(concepts: Concepts) -> None:
+    of = material(concepts)
+    uri = next(uri for uri in of.uris if len(of.near[uri]) > 3)
+    accepted = (uri, *of.near[uri][:-1])
+    judged = judged_of(*((f"string {n}", "linked", "", accepted) for n in range(40)))
+    found = dataset(material(concepts, judged), ranking("judged", hard_negatives=True), 0)
+    assert set(found["negative"]) == {of.labels[of.near[uri][-1]][0]}
 
 
 def test_graded_pairs_have_their_scores(concepts: Concepts) -> None:
@@ -98,31 +125,42 @@ def test_the_seeds_pairs_are_positive_random_and_sibling(concepts: Concepts) -> 
         assert row.b not in concepts.labels[min(holders(concepts, row.a))] or len(holders(concepts, row.a)) > 1
 
 
-def test_an_occupation_meets_its_skills(concepts: Concepts) -> None:
-    found = dataset(material(concepts), ranking("occupations"), 0)
+def test_an_occupation_meets_its_skills_and_all_are_its_answers(concepts: Concepts) -> None:
+    of = material(concepts)
+    found = dataset(of, ranking("occupations"), 0)
+    by_title = {t.casefold(): uri for uri, titles in concepts.titles.items() for t in titles}
     for row in found.itertuples():
-        assert not is_held_out(row.group)
-        assert row.anchor in [title.casefold() for title in concepts.titles[row.group]]
-        assert holders(concepts, row.positive) & set(concepts.skills[row.group])
+        uri = by_title[row.anchor]
+        assert not is_held_out(uri)
+        assert set(row.answers) == {of.labels[s][0] for s in concepts.skills[uri] if s in of.labels}
+        assert row.positive in row.answers
 
 
 def test_judged_strings_and_meanings_meet_their_concept(concepts: Concepts) -> None:
-    kept = next(uri for uri in concepts.labels if not is_held_out(uri))
+    kept = material(concepts).uris[0]
     out = next(uri for uri in concepts.labels if is_held_out(uri))
     judged = judged_of(
         ("abc", "linked", "A Better Concept", (kept,)),
         ("hidden one", "linked", "", (out,)),
+        ("half hidden", "linked", "", (kept, out)),
         ("ofac", "nil", "sanctions rules", ()),
         ("nothing", "nil", "", ()),
         ("vanished", "linked", "", ("urn:gone",)),
+        ("half vanished", "linked", "", ("urn:gone", kept)),
     )
     label = concepts.labels[kept][0]
     found = dataset(material(concepts, judged), ranking("judged"), 0)
-    assert set(found[["anchor", "positive", "group"]].itertuples(index=False, name=None)) == {
-        ("abc", label, kept),
-        ("a better concept", label, kept),
-        ("ofac", "sanctions rules", "ofac"),
+    assert set(found[["anchor", "positive"]].itertuples(index=False, name=None)) == {
+        ("abc", label),
+        ("abc", "half vanished"),
+        ("half vanished", label),
+        ("half vanished", "abc"),
+        ("a better concept", label),
+        ("ofac", "sanctions rules"),
     }
+    assert {"abc", "half vanished", "a better concept", label} <= set(
+        found.set_index("anchor").loc["abc", "answers"].iloc[0]
+    )
 
 
 def test_strings_of_v_and_their_near_duplicates_are_not_learnt_from() -> None:
@@ -134,6 +172,10 @@ def test_strings_of_v_and_their_near_duplicates_are_not_learnt_from() -> None:
     )
     assert learnable(judged, splits)["text"].tolist() == ["welding", "mig welding"]
     assert learnable(judged, splits, [3])["text"].tolist() == ["welding"]
+    with pytest.raises(TrainingError, match="--without-fold 10: folds are 0 to 9"):
+        learnable(judged, splits, [10])
+    with pytest.raises(TrainingError, match="1 judged strings, as 'welding', are not in the split"):
+        learnable(judged, splits.drop("welding"))
 
 
 def test_other_sources_are_read_by_their_columns(concepts: Concepts, tmp_path: Path) -> None:
@@ -169,5 +211,6 @@ def test_a_source_without_rows_is_an_error(concepts: Concepts) -> None:
 
 
 def test_rows_are_shuffled(concepts: Concepts) -> None:
-    groups = dataset(material(concepts), ranking("labels"), 0)["group"].tolist()
-    assert groups != sorted(groups)
+    anchors = dataset(material(concepts), ranking("labels"), 0)["anchor"].tolist()
+    assert anchors != sorted(anchors)
+    assert [a for a, *_ in _PAIRED["labels"](material(concepts), Random(0))] != anchors

@@ -19,10 +19,12 @@ from skillsim.model_files import resolve_model
 from skillsim.network import ADAPTER_FILE
 from tests.training.test_pairs import judged_of
 from training import trainer
+from training.batches import NoFalseNegatives
 from training.pairs import Material
 from training.recipe import Recipe, Source
 from training.splits.held_out import Concepts
 from training.train import datasets_of
+from training.trained import folds_unseen, knows_everything
 
 SAMPLE = Path(str(files("skillsim") / "data" / "sample" / "taxonomy"))
 LOW_RANK = Recipe(
@@ -39,6 +41,8 @@ LOW_RANK = Recipe(
     ),
 )
 
+LEARNT = {"taxonomy": "unknown", "everything": True, "without_folds": [3]}
+
 
 @pytest.fixture(scope="module")
 def frames():
@@ -49,14 +53,17 @@ def frames():
 @pytest.fixture(scope="module")
 def trained(frames, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("training") / "out"
-    trainer.train(LOW_RANK, frames, resolve_model("builtin"), out)
+    trainer.train(LOW_RANK, frames, resolve_model("builtin"), out, LEARNT)
     return out
 
 
-def test_the_loss_falls_and_the_model_changes(trained: Path) -> None:
+def test_the_model_changes_and_what_was_learnt_is_noted(trained: Path) -> None:
     told = json.loads((trained / "training.json").read_text())
     assert told["steps"] == 12
     assert told["rows"] == {"labels": 150, "graded": 100}
+    assert folds_unseen(trained) == {3}
+    assert knows_everything(trained / "model")
+    assert not knows_everything(resolve_model("builtin").path)
     texts = ["welding", "public speaking", "sql"]
     before, after = (
         load_encoder(resolve_model(name)).encode(texts).vectors for name in ("builtin", str(trained / "model"))
@@ -64,6 +71,16 @@ def test_the_loss_falls_and_the_model_changes(trained: Path) -> None:
     cosines = (before.astype(float) * after.astype(float)).sum(axis=1)
     assert (cosines < 0.9999).all()
     assert (cosines > 0.5).all()
+
+
+def test_the_loss_falls(frames, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(trainer, "_LOGGED_STEPS", 1)
+    few = {"labels": frames["labels"][:40]}
+    often = LOW_RANK.model_copy(update={"epochs": 6, "max_steps": None, "batch": 20, "sources": LOW_RANK.sources[:1]})
+    told = trainer.train(often, few, resolve_model("builtin"), tmp_path, LEARNT)
+    losses = [loss for _, loss in told["losses"]]
+    assert len(losses) == 12
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(trained: Path, frames, tmp_path: Path, monkeypatch) -> None:
@@ -77,10 +94,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained: Path, frames, tm
     with monkeypatch.context() as patched:
         patched.setattr(trainer._StopAtNan, "on_step_end", kill, raising=False)
         with pytest.raises(Killed):
-            trainer.train(LOW_RANK, frames, resolve_model("builtin"), tmp_path / "out")
+            trainer.train(LOW_RANK, frames, resolve_model("builtin"), tmp_path / "out", LEARNT)
     cut_off = tmp_path / "out" / "checkpoints" / "checkpoint-7"
     cut_off.mkdir()
-    trainer.train(LOW_RANK, frames, resolve_model("builtin"), tmp_path / "out")
+    trainer.train(LOW_RANK, frames, resolve_model("builtin"), tmp_path / "out", LEARNT)
     expected, found = (load_file(out / ADAPTER_FILE) for out in (trained, tmp_path / "out"))
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():
@@ -89,14 +106,14 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained: Path, frames, tm
 
 def test_another_recipe_does_not_go_on_with_it(trained: Path, frames) -> None:
     with pytest.raises(TrainingError, match="another recipe, base or data"):
-        trainer.train(LOW_RANK.model_copy(update={"seed": 1}), frames, resolve_model("builtin"), trained)
+        trainer.train(LOW_RANK.model_copy(update={"seed": 1}), frames, resolve_model("builtin"), trained, LEARNT)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(frames, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(trainer, "_LOGGED_STEPS", 1)
     wild = LOW_RANK.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(TrainingError, match="the loss is nan. Lower learning_rate"):
-        trainer.train(wild, frames, resolve_model("builtin"), tmp_path)
+        trainer.train(wild, frames, resolve_model("builtin"), tmp_path, LEARNT)
 
 
 @pytest.mark.parametrize(
@@ -131,14 +148,30 @@ def batches(rows: Dataset, size: int, **attributes: object) -> list[list[int]]:
     return list(made.get_batch_sampler(rows, batch_size=size, drop_last=False, generator=generator, seed=0))
 
 
-def test_rows_of_a_group_or_with_one_positive_are_never_in_one_batch() -> None:
-    rows = [(f"a{n}", f"p{n % 7}", f"g{n % 11}") for n in range(150)]
-    data = Dataset.from_dict({"anchor": [a for a, _, _ in rows], "positive": [p for _, p, _ in rows]})
-    found = batches(data, 6, groups={(a, p): g for a, p, g in rows}, like_lengths=False)
-    assert sorted(row for batch in found for row in batch)[: len(rows)] == sorted(range(len(rows)))[: len(rows)]
+def test_no_text_of_a_batch_is_an_answer_to_another_row() -> None:
+    """Rows of 30 concepts with 5 texts each; some negatives are answers of others, some positives are shared."""
+    random = np.random.default_rng(0)
+    concept = random.integers(0, 30, size=300)
+    rows = [(f"a{n}", f"t{c}.{n % 5}", f"t{(c + 1) % 30}.{n % 5}") for n, c in enumerate(concept)]
+    answers = {(a, p): frozenset(f"t{c}.{k}" for k in range(5)) for (a, p, _), c in zip(rows, concept, strict=True)}
+    columns = dict(zip(("anchor", "positive", "negative"), zip(*rows, strict=True), strict=True))
+    samplers: list[NoFalseNegatives] = []
+    found = batches(Dataset.from_dict(columns), 8, answers=answers, like_lengths=False, samplers=samplers)
+    drawn = [row for batch in found for row in batch]
+    assert len(drawn) == len(set(drawn)) == 300 - samplers[0].left_out
+    assert len(found) <= len(samplers[0]) == 38
+    assert len(drawn) > 250
     for batch in found:
-        assert len({rows[row][1] for row in batch}) == len(batch)
-        assert len({rows[row][2] for row in batch}) == len(batch)
+        for row in batch:
+            of_others = {text for other in batch if other != row for text in rows[other][1:]}
+            assert not of_others & answers[rows[row][:2]]
+
+
+def test_rows_that_fit_no_batch_are_counted() -> None:
+    same = [frozenset({"one kind"})] * 10
+    sampler = NoFalseNegatives(same, same, batch_size=4, drop_last=False)
+    assert [len(batch) for batch in sampler] == [1, 1, 1]
+    assert sampler.left_out == 7
 
 
 def test_pairs_of_like_length_are_in_one_batch_if_wished() -> None:
@@ -146,7 +179,7 @@ def test_pairs_of_like_length_are_in_one_batch_if_wished() -> None:
     data = Dataset.from_dict({"a": texts, "b": texts, "score": [0.0] * len(texts)})
 
     def spread(like_lengths: bool) -> float:
-        found = batches(data, 10, groups={}, like_lengths=like_lengths)
+        found = batches(data, 10, answers={}, like_lengths=like_lengths)
         assert sorted(row for batch in found for row in batch) == list(range(200))
         return float(np.mean([np.ptp([len(texts[row]) for row in batch]) for batch in found]))
 

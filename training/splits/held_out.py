@@ -85,8 +85,8 @@ class Concepts:
 def evaluation_pairs(concepts: Concepts) -> pd.DataFrame:
     """a, b, right (bool), kind (positive, random, sibling), concept: of labels of held-out concepts.
 
-    Half are two labels of one concept, a quarter each a label of another held-out concept and of a sibling (a held-out
-    one where there is any), never a text that both concepts have. Drawn by SEED.
+    Half are two labels of one concept; in a quarter each the second is a label of another held-out concept or of a
+    sibling (a held-out one where there is any), and never one that the concept has too. Drawn by SEED.
     """
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(SEED.encode()).digest()[:8], "little"))
     labels = concepts.labels
@@ -123,7 +123,7 @@ def manifest(concepts: Concepts) -> dict[str, Any]:
             "Name a larger one."
         )
     return {
-        "taxonomy": f"{concepts.taxonomy.version} {concepts.taxonomy.language}",
+        "taxonomy": _named(concepts),
         "seed": SEED,
         **{
             name: {"rows": len(rows), "sha256": hashlib.sha256("\n".join(rows).encode()).hexdigest()}
@@ -132,10 +132,17 @@ def manifest(concepts: Concepts) -> dict[str, Any]:
     }
 
 
+def _named(concepts: Concepts) -> str:
+    return f"{concepts.taxonomy.version} {concepts.taxonomy.language}"
+
+
 def check(concepts: Concepts) -> None:
     """Raise TrainingError where a taxonomy of the committed version no longer splits as committed."""
-    committed, found = json.loads(FILE.read_text(encoding="utf-8")), manifest(concepts)
-    if committed["taxonomy"] == found["taxonomy"] and committed != found:
+    committed = json.loads(FILE.read_text(encoding="utf-8"))
+    if committed["taxonomy"] != _named(concepts):
+        return
+    found = manifest(concepts)
+    if committed != found:
         differ = ", ".join(name for name in committed if committed[name] != found[name])
         raise TrainingError(
             f"{FILE.name}: {differ} of ESCO {found['taxonomy']} are not those that were committed, and figures would "
