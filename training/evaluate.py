@@ -95,7 +95,7 @@ def main(
     scores = {name: {key: Score.of(*pair) for key, pair in of.items()} for name, of in drawn.items()}
     for name, model in files.items():
         if knows_everything(model.path):
-            console.print(f"{name} was trained on everything: its figures below are no measure.", style="red")
+            console.print(f"{name} was trained on everything: its figures are no measure.", style="red", soft_wrap=True)
     show(console, f"{concepts.taxonomy.version} {language}, held-out", scores)
     less = {name: gains(of, drawn[models[0]]) for name, of in drawn.items() if name != models[0]}
     if less:

@@ -9,8 +9,9 @@ their near-duplicates never. A training that was killed is taken up again by the
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import typer
@@ -82,23 +83,23 @@ def main(
         mines = any(source.hard_negatives for source in recipe.sources)
         encoder = load_encoder(model) if mines else None
         frames = datasets_of(recipe, Material(concepts, strings, extra, everything, encoder))
-        from training.trainer import train
-
-        told = train(
-            recipe,
-            frames,
-            model,
-            out,
-            {
-                "taxonomy": concepts.taxonomy.version,
-                "everything": everything,
-                "without_folds": sorted(set(without_fold)),
-            },
-        )
+        learnt = {"taxonomy": concepts.taxonomy.version, "everything": everything, "without_folds": without_fold}
+        told = _trainer()(recipe, frames, model, out, learnt)
     except SkillsimError as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from error
     console.print(f"{out}/model: {told['steps']} steps over {told['rows']}, {told['seconds_of_last_start']} s")
+
+
+def _trainer() -> Callable[..., dict[str, Any]]:
+    """Imported late: it takes seconds, and a mistake in the options is told before."""
+    try:
+        from training.trainer import train
+    except ImportError as error:
+        raise TrainingError(
+            f"training needs what is not installed ({error}): pip install 'skillsim[train]'."
+        ) from error
+    return train
 
 
 NO_STRINGS = pd.DataFrame(columns=["text", "text_key", "status", "kind", "accepted", "meaning"])

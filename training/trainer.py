@@ -48,30 +48,9 @@ def train(
     length, network.max_seq_length = network.max_seq_length, recipe.max_length
     if recipe.lora_rank:
         _add_adapter(network, recipe)
-    settings = SentenceTransformerTrainingArguments(
-        output_dir=str(out / "checkpoints"),
-        num_train_epochs=recipe.epochs,
-        max_steps=recipe.max_steps or -1,
-        per_device_train_batch_size=recipe.batch,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        warmup_steps=recipe.warmup_steps,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        save_strategy="steps",
-        save_steps=recipe.save_steps,
-        save_total_limit=2,
-        logging_steps=_LOGGED_STEPS,
-        logging_nan_inf_filter=False,
-        bf16=recipe.precision == "bf16",
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=torch.cuda.is_available(),
-        report_to=["mlflow"] if find_spec("mlflow") else [],
-        multi_dataset_batch_sampler="proportional",
-    )
     trainer = _Trainer(
         model=network,
-        args=settings,
+        args=_settings(recipe, out),
         train_dataset={
             name: Dataset.from_pandas(frame.drop(columns="answers", errors="ignore"), preserve_index=False)
             for name, frame in frames.items()
@@ -79,11 +58,7 @@ def train(
         loss={str(source.pairs): _loss(network, source.loss, recipe) for source in recipe.sources},
         callbacks=[_StopAtNan()],
     )
-    trainer.like_lengths, trainer.samplers, trainer.answers = recipe.like_lengths, [], {}
-    for frame in frames.values():
-        if "answers" in frame:
-            for *pair, answers in frame[["anchor", "positive", "answers"]].itertuples(index=False):
-                trainer.answers[tuple(pair)] = trainer.answers.get(tuple(pair), frozenset()) | set(answers)
+    trainer.like_lengths, trainer.samplers, trainer.answers = recipe.like_lengths, [], _answers(frames)
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=begun)
     seconds = time.perf_counter() - started
@@ -104,6 +79,40 @@ def train(
     }
     (out / FILE).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return told
+
+
+def _settings(recipe: Recipe, out: Path) -> SentenceTransformerTrainingArguments:
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(out / "checkpoints"),
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_steps or -1,
+        per_device_train_batch_size=recipe.batch,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=recipe.warmup_steps,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        save_strategy="steps",
+        save_steps=recipe.save_steps,
+        save_total_limit=2,
+        logging_steps=_LOGGED_STEPS,
+        logging_nan_inf_filter=False,
+        bf16=recipe.precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        report_to=["mlflow"] if find_spec("mlflow") else [],
+        multi_dataset_batch_sampler="proportional",
+    )
+
+
+def _answers(frames: Mapping[str, pd.DataFrame]) -> dict[tuple[str, ...], frozenset[str]]:
+    """Of each anchor and positive, in all sources."""
+    found: dict[tuple[str, ...], frozenset[str]] = {}
+    for frame in frames.values():
+        if "answers" in frame:
+            for *pair, answers in frame[["anchor", "positive", "answers"]].itertuples(index=False):
+                found[tuple(pair)] = found.get(tuple(pair), frozenset()) | set(answers)
+    return found
 
 
 class _Trainer(SentenceTransformerTrainer):
@@ -146,9 +155,8 @@ def _begin(recipe: Recipe, frames: dict[str, pd.DataFrame], base: ModelFiles, ou
     """Whether there is a checkpoint to go on from. Raises TrainingError where it is another training's."""
     digest = hashlib.sha256(f"{recipe.model_dump_json()} {base.model_id}".encode())
     for name, frame in frames.items():
-        told = frame.drop(
-            columns=["answers", "negative"], errors="ignore"
-        )  # mined: another CPU may break a tie otherwise
+        # Negatives are mined, and another CPU may break a tie otherwise.
+        told = frame.drop(columns=["answers", "negative"], errors="ignore")
         digest.update(f"{name} {told.to_csv(index=False)}".encode())
     mark = out / "begun"
     if mark.is_file() and mark.read_text(encoding="utf-8") != digest.hexdigest():
