@@ -27,9 +27,9 @@ from skillsim.metrics import Outcomes, bootstrap_weights, linking_scores, paired
 from skillsim.normaliser import Normaliser
 from skillsim.retrieval import FUSION
 from skillsim.signals import CONTEXT, SIGNALS
-from training.examples import Examples, examples
+from training.examples import Examples, examples, with_memory
 from training.judged import MEASURED, read_judged
-from training.splits import read_splits
+from training.splits import with_folds
 from training.validation import cross_validate, outcomes
 
 _DENSE_MEMORY = (
@@ -134,10 +134,10 @@ def row(name: str, found: Outcomes, base: Outcomes, judged: pd.DataFrame) -> lis
 def main(folder: Path, taxonomy: Path, settings: list[str] = typer.Option([], "--set")) -> None:
     """Cross-validate each variant."""
     config = load_config(None, ["linking.decider=plain", *settings])
-    normaliser = Normaliser.from_esco(taxonomy, version="1.1.1", config=config)
-    concept_row = normaliser.index.concept_row
-    memory = Memory.of(normaliser.lexicon, normaliser.encoder, concept_row)
-    judged = read_judged(folder).drop_duplicates("text_key").join(read_splits(), on="text_key").reset_index(drop=True)
+    normaliser = with_memory(taxonomy, config)
+    memory, concept_row = normaliser.memory, normaliser.index.concept_row
+    assert memory is not None
+    judged = with_folds(read_judged(folder))
     names, console = ConceptNames.from_table(normaliser.index.concepts), Console(width=160)
     linked = (judged["status"] == "linked").to_numpy()
     for view, hits in found_by_view(judged, normaliser).items():
@@ -151,7 +151,7 @@ def main(folder: Path, taxonomy: Path, settings: list[str] = typer.Option([], "-
     base: Outcomes | None = None
     for variant in VARIANTS:
         with without_views(variant.views):
-            data = examples(judged, replace(normaliser, memory=memory))
+            data = examples(judged, normaliser)
             found = cross_validated(data, variant, normaliser, names)
         base = base or found
         table.add_row(*(cells := row(variant.name, found, base, judged)))

@@ -18,12 +18,13 @@ from safetensors.numpy import save_file
 
 from skillsim.config import Config, load_config
 from skillsim.decider import BUILTIN, FittedFor
-from skillsim.errors import DeciderError, SkillsimError
+from skillsim.errors import DeciderError
 from skillsim.esco import find_bundle
+from training.command import one_line_errors
 from training.examples import cross_fitted, examples, with_memory
 from training.fitting import fit
 from training.judged import read_judged
-from training.splits import read_splits
+from training.splits import with_folds
 from training.validation import NIL_THRESHOLD, Validated, gains, show
 
 
@@ -41,15 +42,14 @@ def main(
 ) -> None:
     """Cross-validate, fit, write."""
     console = Console()
-    try:
+    with one_line_errors(console):
         config, other = (
             load_config(None, ["linking.decider=plain", *settings, *more])
             for more in ([], [f"encoder.model={against}"] if against else [])
         )
         if out == BUILTIN and config.encoder.model != Config().encoder.model:
             raise DeciderError(f"a decision for encoder.model {config.encoder.model}: say with --out where it goes.")
-        judged = read_judged(folder).drop_duplicates("text_key").join(read_splits(), on="text_key")
-        judged = judged.reset_index(drop=True)
+        judged = with_folds(read_judged(folder))
         normaliser = with_memory(taxonomy, config)
         data = cross_fitted(judged, taxonomy, config, trained) if trained else examples(judged, normaliser)
         validated = Validated.of(data, normaliser)
@@ -57,9 +57,6 @@ def main(
         if against:
             theirs = with_memory(taxonomy, other)
             show(console, f"less {against}", gains(validated, Validated.of(examples(judged, theirs), theirs)))
-    except SkillsimError as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from error
     bundle = find_bundle(taxonomy, config.taxonomy.language, "1.1.1")
     model_id, top_k = normaliser.encoder.model_id, normaliser.top_k
     fitted_for = FittedFor(model_id, bundle.language, bundle.family, top_k, config.linking.builtin_lexicon)

@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from skillsim.encoder import load_encoder
-from skillsim.errors import SkillsimError
 from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.metrics import Score
 from skillsim.model_files import ModelFiles, resolve_model
+from training.command import one_line_errors
 from training.judged import MEASURED, read_judged
 from training.protocol import AllLabels, Floats, Protocol, gains, measure, scores_of
-from training.splits import read_splits
+from training.splits import with_folds
 from training.splits.held_out import Concepts, check
 from training.trained import knows_everything
 
@@ -38,7 +38,7 @@ Scores = dict[str, tuple[Floats, int]]
 
 def validation(folder: Path) -> dict[str, pd.DataFrame]:
     """V's distinct strings, by stratum."""
-    judged = read_judged(folder).drop_duplicates("text_key").join(read_splits(), on="text_key")
+    judged = with_folds(read_judged(folder))
     of_v = judged[judged["validation"]]
     return {stratum: of_v[of_v["stratum"] == stratum] for stratum in MEASURED}
 
@@ -82,15 +82,12 @@ def main(
 ) -> None:
     """Print and save a table."""
     console = Console(width=max(100, 34 * (len(models) + 1)))
-    try:
+    with one_line_errors(console):
         concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
         check(concepts)
         protocol, strings = Protocol(concepts), validation(judged) if judged else {}
         files = {name: resolve_model(name) for name in models}
         found = {name: evaluate(model, protocol, strings, draws) for name, model in files.items()}
-    except SkillsimError as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from error
     drawn: dict[str, Scores] = {name: one["scores"] for name, one in found.items()}
     scores = {name: {key: Score.of(*pair) for key, pair in of.items()} for name, of in drawn.items()}
     for name, model in files.items():

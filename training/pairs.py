@@ -71,7 +71,7 @@ class Material:
     @cached_property
     def near(self) -> dict[str, list[str]]:
         """Of each concept, the NEAR concepts nearest by preferred label that share no label with it."""
-        vectors = self._embed([texts[0] for texts in self.labels.values()])
+        vectors = self._preferred
         found = {}
         for start in range(0, len(self.uris), 1_000):
             block = vectors[start : start + 1_000] @ vectors.T
@@ -88,11 +88,15 @@ class Material:
         nil = self.judged.loc[(self.judged["status"] == "nil") & (self.judged["kind"] == "skill"), "text"].tolist()
         if not nil:
             return {}
-        nearest = (self._embed(nil) @ self._embed([texts[0] for texts in self.labels.values()]).T).argmax(axis=1)
+        nearest = (self._embed(nil) @ self._preferred.T).argmax(axis=1)
         found: dict[str, list[str]] = {}
         for text, row in zip(nil, nearest.tolist(), strict=True):
             found.setdefault(self.uris[row], []).append(text)
         return found
+
+    @cached_property
+    def _preferred(self) -> np.ndarray:
+        return self._embed([texts[0] for texts in self.labels.values()])
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         assert self.encoder is not None, "hard negatives need an encoder"

@@ -18,30 +18,21 @@ import typer
 from rich.console import Console
 
 from skillsim.encoder import load_encoder
-from skillsim.errors import SkillsimError, TrainingError
+from skillsim.errors import TrainingError
 from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.model_files import resolve_model
+from training.command import one_line_errors
 from training.judged import read_judged
 from training.pairs import Material, dataset
 from training.recipe import Recipe, read_recipe
-from training.splits import FOLDS, near_duplicates, read_splits
+from training.splits import FOLDS, near_duplicates, with_folds
 from training.splits.held_out import Concepts, check
 
 
-def learnable(judged: pd.DataFrame, splits: pd.DataFrame, without_folds: Collection[int] = ()) -> pd.DataFrame:
-    """Judged strings without those of V, their near-duplicates, and the folds.
-
-    Raises TrainingError for strings that the committed split does not know, or a fold that it does not have.
-    """
+def learnable(rows: pd.DataFrame, without_folds: Collection[int] = ()) -> pd.DataFrame:
+    """Judged strings (training.splits.with_folds) without those of V, their near-duplicates, and the folds."""
     if unknown := set(without_folds) - set(range(FOLDS)):
         raise TrainingError(f"--without-fold {min(unknown)}: folds are 0 to {FOLDS - 1}.")
-    rows = judged.drop_duplicates("text_key").join(splits, on="text_key").reset_index(drop=True)
-    if new := int(rows["fold"].isna().sum()):
-        raise TrainingError(
-            f"{new} judged strings, as {rows.loc[rows['fold'].isna(), 'text'].iloc[0]!r}, are not in the split: write "
-            "it anew (python -m training.splits judged FOLDER)."
-        )
-    rows["validation"] = rows["validation"].astype(bool)
     near = near_duplicates(rows["text"].tolist())
     of_validation = near[:, rows["validation"].to_numpy()].sum(axis=1).A1 > 0
     dropped = of_validation | rows["fold"].isin(list(without_folds)).to_numpy() | (rows["status"] == "disputed")
@@ -72,22 +63,19 @@ def main(
     """Train by RECIPE_FILE on TAXONOMY."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     console = Console()
-    try:
+    with one_line_errors(console):
         recipe = read_recipe(recipe_file, base, max_steps)
         model = resolve_model(recipe.base)
         concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
         check(concepts)
         if judged is None and any(source.pairs == "judged" for source in recipe.sources):
             raise TrainingError("the recipe learns from judged strings: give their folder with --judged.")
-        strings = learnable(read_judged(judged), read_splits(), without_fold) if judged else NO_STRINGS
+        strings = learnable(with_folds(read_judged(judged)), without_fold) if judged else NO_STRINGS
         mines = any(source.hard_negatives for source in recipe.sources)
         encoder = load_encoder(model) if mines else None
         frames = datasets_of(recipe, Material(concepts, strings, extra, everything, encoder))
         learnt = {"taxonomy": concepts.taxonomy.version, "everything": everything, "without_folds": without_fold}
         told = _trainer()(recipe, frames, model, out, learnt)
-    except SkillsimError as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from error
     console.print(f"{out}/model: {told['steps']} steps over {told['rows']}, {told['seconds_of_last_start']} s")
 
 

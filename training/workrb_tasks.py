@@ -16,10 +16,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from skillsim.errors import SkillsimError, TrainingError
+from skillsim.errors import TrainingError
 from skillsim.esco import Bundle, Taxonomy, find_bundle, read_taxonomy
 from skillsim.esco_files import read_member
 from skillsim.model_files import resolve_model
+from training.command import one_line_errors
 from training.splits.held_out import is_held_out
 
 _ROLES = ("skills", "occupations", "occupationSkillRelations")
@@ -85,7 +86,7 @@ def main(
 ) -> None:
     """Print and save a table."""
     console = Console(width=120)
-    try:
+    with one_line_errors(console):
         try:
             import workrb
         except ImportError as error:
@@ -102,9 +103,6 @@ def main(
                     queries = len(task.datasets[language].query_texts)
                     for metric, value in task.evaluate(encoder, dataset_id=language).items():
                         scores.setdefault(f"{name}, {part} ({queries}), {metric}", {})[model] = float(value)
-    except SkillsimError as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from error
     table = Table("", *models, title=f"WorkRB, ESCO {bundle.version}")
     for name, by_model in scores.items():
         table.add_row(name, *(f"{by_model[model]:.3f}" for model in models))

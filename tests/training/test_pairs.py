@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from skillsim.encoder import Encoder
-from skillsim.errors import TrainingError
+from skillsim.errors import JudgedError, TrainingError
 from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.text import parse_mention
 from tests.training.test_protocol import Letters
 from training.pairs import _PAIRED, Material, dataset
 from training.recipe import Source
+from training.splits import with_folds
 from training.splits.held_out import Concepts, is_held_out
 from training.train import learnable
 
@@ -170,12 +171,12 @@ def test_strings_of_v_and_their_near_duplicates_are_not_learnt_from() -> None:
     splits = pd.DataFrame(
         {"fold": [1, 1, 2, 3, 4], "validation": [True, False, False, False, False]}, index=judged["text_key"]
     )
-    assert learnable(judged, splits)["text"].tolist() == ["welding", "mig welding"]
-    assert learnable(judged, splits, [3])["text"].tolist() == ["welding"]
+    assert learnable(with_folds(judged, splits))["text"].tolist() == ["welding", "mig welding"]
+    assert learnable(with_folds(judged, splits), [3])["text"].tolist() == ["welding"]
     with pytest.raises(TrainingError, match="--without-fold 10: folds are 0 to 9"):
-        learnable(judged, splits, [10])
-    with pytest.raises(TrainingError, match="1 judged strings, as 'welding', are not in the split"):
-        learnable(judged, splits.drop("welding"))
+        learnable(with_folds(judged, splits), [10])
+    with pytest.raises(JudgedError, match="1 judged strings, as 'welding', are not in the split"):
+        with_folds(judged, splits.drop("welding"))
 
 
 def test_other_sources_are_read_by_their_columns(concepts: Concepts, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from rapidfuzz.distance import Indel
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from skillsim.errors import JudgedError
 from training.judged import MEASURED
 
 FILE = Path(__file__).parent / "judged.csv"
@@ -70,6 +71,22 @@ def split(judged: pd.DataFrame) -> pd.DataFrame:
     frame["validation"] = judged["stratum"].isin(MEASURED) & (frame["fold"] < VALIDATION_FOLDS)
     by_text = frame.groupby("text_key", as_index=False)
     return by_text.agg({"group": "first", "fold": "first", "validation": "max"}).sort_values("text_key")
+
+
+def with_folds(judged: pd.DataFrame, splits: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row a distinct text, with group, fold and validation of the committed split.
+
+    Raises JudgedError for texts that the split does not know.
+    """
+    known = read_splits() if splits is None else splits
+    rows = judged.drop_duplicates("text_key").join(known, on="text_key").reset_index(drop=True)
+    new = rows.loc[rows["fold"].isna(), "text"]
+    if len(new):
+        raise JudgedError(
+            f"{len(new)} judged strings, as {new.iloc[0]!r}, are not in the split: write it anew "
+            "(python -m training.splits judged FOLDER)."
+        )
+    return rows.astype({"validation": bool})
 
 
 def read_splits() -> pd.DataFrame:
