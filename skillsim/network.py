@@ -1,8 +1,8 @@
 """A model's files to a sentence-transformers network, and back.
 
-A model may be another one and a low-rank change of its layers (LoRA, arXiv:2106.09685), a file of some megabytes. It
-holds for each changed layer `LAYER.down` (rank, inputs) and `LAYER.up` (outputs, rank), float16 and scaled, where LAYER
-is its name within the transformer; the layer's weight becomes weight + up @ down.
+A low-rank training (LoRA, arXiv:2106.09685) keeps what it changed as a file of some megabytes. It holds for each
+changed layer `LAYER.down` (rank, inputs) and `LAYER.up` (outputs, rank), float16 and scaled, where LAYER is its name
+within the transformer; the layer's weight becomes weight + up @ down.
 """
 
 from pathlib import Path
