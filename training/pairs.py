@@ -1,16 +1,16 @@
 """What an encoder learns from: pairs of texts, by the kinds that a recipe's sources name.
 
-| pairs | of | licence |
-|---|---|---|
-| labels | a label of a concept that is not preferred; its preferred label or another | ESCO, CC BY 4.0 |
-| seed | alternative and preferred label 1; alternative label and one of a random or a sibling concept 0 | ESCO |
-| graded | two labels of one concept 1, of related concepts .6, of siblings .4, of any two 0 | ESCO |
-| occupations | an occupation's title; the preferred label of one of its skills | ESCO |
-| descriptions | a concept's description; its preferred label | ESCO |
-| judged | a judged string or its meaning; the label of its concept or another string of it, else its meaning | ours |
-| github_aliases | a technology's name; an alias of it | github/explore, CC BY 4.0 |
-| onet_products | a product's name; what kind of software it is | O*NET (US Department of Labor), CC BY 4.0 |
-| skillskape | a synthetic sentence of a job advertisement; a skill in it | JobSkape, MIT |
+| pairs | of |
+|---|---|
+| labels | a label of a concept that is not preferred; its preferred label or another |
+| seed | alternative and preferred label 1; alternative label and one of a random or a sibling concept 0 |
+| graded | two labels of one concept 1, of related concepts .6, of siblings .4, of any two 0 |
+| occupations | an occupation's title; the preferred label of one of its skills |
+| descriptions | a concept's description; its preferred label |
+| judged | a judged string or its meaning; the label of its concept or another string of it, else its meaning |
+| github_aliases | a technology's name; an alias of it |
+| onet_products | a product's name; what kind of software it is |
+| skillskape | a synthetic sentence of a job advertisement; a skill in it |
 
 Labels, judged strings and what noise makes of them are cleaned as the job cleans them; other texts are case-folded. A
 row of an anchor and a positive also has `answers`, all texts that are right for its anchor: none of them may stand in
@@ -32,9 +32,21 @@ from skillsim.encoder import Encoder, vectors_of
 from skillsim.errors import TrainingError
 from skillsim.text import parse_mention
 from training.noise import noisy
-from training.recipe import GRADED, Source
+from training.recipe import GRADED, Pairs, Source
 from training.splits.held_out import Concepts, is_held_out
 
+_ESCO = "ESCO, CC BY 4.0"
+LICENCES: dict[Pairs, str] = {
+    "labels": _ESCO,
+    "seed": _ESCO,
+    "graded": _ESCO,
+    "occupations": _ESCO,
+    "descriptions": _ESCO,
+    "judged": "ours, Apache-2.0",
+    "github_aliases": "github/explore, CC BY 4.0",
+    "onet_products": "O*NET (US Department of Labor), CC BY 4.0",
+    "skillskape": "JobSkape, MIT",
+}
 RELATED, SIBLING = 0.6, 0.4
 NEAR = 10  # concepts a hard negative is drawn from
 _FIRST_WORDS = 30  # of a description or a sentence

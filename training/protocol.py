@@ -2,6 +2,8 @@
 
 - spearman, auc, sibling auc: is a pair of labels of one concept closer than labels of two
   (training.splits.held_out.evaluation_pairs)? "sibling": against siblings alone.
+- definitely related from: the cosine from which 95% of those pairs are of one concept; "found": the share of such
+  pairs that lie above it.
 - synonym mrr, map, recall@10: a label that is not preferred: where is its concept among the preferred labels of all?
   "all labels indexed": the same where every other label of every concept is in the index too.
 - job to skills map: an occupation's title: its skills among all, by preferred label; "cold start" on the seed's card.
@@ -24,7 +26,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from skillsim.encoder import Encoder, vectors_of
-from skillsim.metrics import Counts, Score
+from skillsim.metrics import Counts, Score, cut_at_precision
 from skillsim.text import parse_mention
 from training.noise import KINDS, Noise, noisy
 from training.splits.held_out import SEED, Concepts, evaluation_pairs, is_held_out
@@ -32,6 +34,7 @@ from training.splits.held_out import SEED, Concepts, evaluation_pairs, is_held_o
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 _BLOCK = 512
+DEFINITE = 0.95
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Paired:
-    """A cosine for each pair; the score is a rank statistic of it and `right`."""
+    """A cosine for each pair; the score is a statistic of it and `right`."""
 
     cosine: Floats
     right: npt.NDArray[np.bool_]
@@ -130,6 +133,10 @@ class Paired:
         if self.statistic == "spearman":
             drawn = np.repeat(np.arange(len(weights)), weights.astype(int))
             return float(spearmanr(self.cosine[drawn], self.right[drawn]).statistic)
+        if self.statistic in ("threshold", "recall"):
+            counts = weights.astype(np.int64)[None]
+            cut = cut_at_precision(self.cosine, self.right, self.right, DEFINITE, counts)
+            return float(getattr(cut, self.statistic)[0])
         return float(roc_auc_score(self.right, self.cosine, sample_weight=weights))
 
 
@@ -172,6 +179,9 @@ def _of_pairs(protocol: Protocol, encoder: Encoder) -> Measured:
         found[f"auc{suffix}"] = Paired(cosine, right, unit, "auc")
         siblings = [u for u, one in zip(unit, against_siblings, strict=True) if one]
         found[f"sibling auc{suffix}"] = Paired(cosine[against_siblings], right[against_siblings], siblings, "auc")
+        if noise is None:
+            found["definitely related from"] = Paired(cosine, right, unit, "threshold")
+            found["definitely related, found"] = Paired(cosine, right, unit, "recall")
     return found
 
 

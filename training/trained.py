@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from skillsim.errors import TrainingError
+from skillsim.model_files import SMALL, ModelFiles
 
 FILE = "training.json"
 
@@ -16,7 +17,9 @@ def folds_unseen(folder: Path) -> set[int]:
         raise TrainingError(f"{folder} is no folder that training.train wrote ({error}).") from error
 
 
-def knows_everything(model: Path) -> bool:
-    """Whether a model's folder was written by a training that held nothing out."""
-    file = model.parent / FILE
+def knows_everything(model: ModelFiles) -> bool:
+    """Whether a model is the shipped one or was written by a training that held nothing out."""
+    if model.name == SMALL:
+        return True
+    file = (model.adapter or model.path).parent / FILE
     return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("everything"))

@@ -203,7 +203,7 @@ def _loss(network: Any, name: str, recipe: Recipe) -> Any:
 def _write_model(recipe: Recipe, network: Any, base: ModelFiles, out: Path) -> None:
     """out/model; with an adapter, of the base and the saved adapter, so that both are one model to the last bit."""
     if recipe.lora_rank:
-        save_adapter(network, out / ADAPTER_FILE)
+        save_adapter(network, base, out / ADAPTER_FILE)
         network = _load(base)
         merge_adapter(network, out / ADAPTER_FILE)
     network.save_pretrained(str(out / "model"), create_model_card=False)

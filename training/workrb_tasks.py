@@ -10,6 +10,7 @@ what a leaderboard would say, for a model trained on this data no measure. What 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
@@ -20,6 +21,7 @@ from skillsim.errors import TrainingError
 from skillsim.esco import Bundle, Taxonomy, find_bundle, read_taxonomy
 from skillsim.esco_files import read_member
 from skillsim.model_files import resolve_model
+from skillsim.network import export_model
 from training.command import one_line_errors
 from training.splits.held_out import is_held_out
 
@@ -96,7 +98,9 @@ def main(
         keep = keep_held_out(read_taxonomy(bundle))
         scores: dict[str, dict[str, float]] = {}
         for model in models:
-            encoder = workrb.models.BiEncoderModel(str(resolve_model(model).path))
+            with TemporaryDirectory() as folder:
+                export_model(resolve_model(model), Path(folder))
+                encoder = workrb.models.BiEncoderModel(folder)
             for name, one in keep.items():
                 for part, kept in (("held-out", one), ("all", None)) if everything else (("held-out", one),):
                     task = task_of(name, bundle.version, language, kept)

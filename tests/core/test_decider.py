@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from skillsim.config import Config, load_config
 from skillsim.decider import (
-    BUILTIN,
     NIL_THRESHOLD,
+    SHIPPED,
     THRESHOLD,
     FittedDecider,
     FittedFor,
@@ -126,10 +126,11 @@ def test_thresholds_out_of_order_are_refused(bundle: Bundle) -> None:
         chosen(bundle, "linking.threshold=0.3")
 
 
-def test_the_shipped_file_is_of_this_code() -> None:
-    decider = FittedDecider.load(BUILTIN)
+@pytest.mark.parametrize("model", list(SHIPPED))
+def test_the_shipped_files_are_of_this_code(model: str) -> None:
+    decider = FittedDecider.load(SHIPPED[model])
     assert decider.fitted_for == FittedFor(
-        resolve_model("builtin").model_id, "en", "http://data.europa.eu/esco/skill", Config().retrieval.top_k, True
+        resolve_model(model).model_id, "en", "http://data.europa.eu/esco/skill", Config().retrieval.top_k, True
     )
     assert decider.parameters["tree_feature"].max() < len(SIGNALS) + len(CONTEXT)
     assert decider.parameters["kind_weight"].shape == (len(CONTEXT), len(KINDS))

@@ -96,6 +96,27 @@ def test_the_builtin_weights_are_the_published_ones(monkeypatch: pytest.MonkeyPa
         resolve_model("builtin")
 
 
+def test_the_shipped_change_is_of_this_code_and_small() -> None:
+    small = resolve_model("skillsim-small")
+    assert small.model_id.startswith("skillsim-small-fp32-")
+    assert small.adapter
+    assert small.adapter.stat().st_size <= 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "are missing"), (b"other", "not the published ones")], ids=["missing", "other"]
+)
+def test_the_shipped_change_is_the_published_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / "small.safetensors"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setattr(model_files, "SMALL_ADAPTER", file)
+    with pytest.raises(ModelError, match=rf"{said}.*Reinstall the package skillsim"):
+        resolve_model("skillsim-small")
+
+
 @pytest.mark.parametrize("name", ["./none", "/none/model", "~/none", "~no-such-user/m", "minilm", "a/b/c", "a/b/c@d"])
 def test_a_missing_folder_is_answered_with_the_three_forms(name: str) -> None:
     with pytest.raises(ModelError, match=rf"encoder.model '{name}': no such folder.*'builtin'.*owner/name"):

@@ -5,22 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from sentence_transformers import SentenceTransformer
 
 from skillsim.encoder import load_encoder
 from skillsim.errors import ModelError
-from skillsim.model_files import ModelFiles
+from skillsim.model_files import ModelFiles, resolve_model
 from skillsim.network import export_model, load_network, merge_adapter
 
 LAYER = "encoder.layer.2.output.dense"
 TEXTS = ["Electrical wiring", "Circuit troubleshooting", "Machine learning"]
 
 
-def adapter(path: Path, **changes: np.ndarray) -> Path:
+def adapter(path: Path, base: str = "", **changes: np.ndarray) -> Path:
     random = np.random.default_rng(0)
     down = random.normal(size=(2, 1536)).astype(np.float16)
     up = random.normal(size=(384, 2)).astype(np.float16) / np.float16(4)
-    save_file({f"{LAYER}.down": down, f"{LAYER}.up": up} | changes, path)
+    save_file({f"{LAYER}.down": down, f"{LAYER}.up": up} | changes, path, metadata={"base": base} if base else None)
     return path
 
 
@@ -56,11 +55,25 @@ def test_a_file_that_is_no_adapter_is_refused(builtin: ModelFiles, tmp_path: Pat
         merge_adapter(load_network(builtin, "cpu"), tmp_path / "a.safetensors")
 
 
-def test_an_export_opens_as_the_seeds_quick_start_does(builtin: ModelFiles, tmp_path: Path) -> None:
-    export_model(builtin, tmp_path / "out")
-    opened = SentenceTransformer(str(tmp_path / "out"), device="cpu").encode(TEXTS, normalize_embeddings=True)
-    ours = load_encoder(builtin, "cpu").encode(TEXTS).vectors.astype(np.float32)
-    assert (opened * ours).sum(axis=1).min() >= 0.9999
+def test_a_change_of_the_built_in_model_is_a_model_by_the_name_of_its_file(builtin: ModelFiles, tmp_path: Path) -> None:
+    one = resolve_model(str(adapter(tmp_path / "mine.safetensors", builtin.model_id)))
+    assert one.model_id.startswith("mine-fp32-")
+    merged = load_network(builtin, "cpu")
+    merge_adapter(merged, tmp_path / "mine.safetensors")
+    np.testing.assert_array_equal(load_network(one, "cpu").encode(TEXTS), merged.encode(TEXTS))
+    export_model(one, tmp_path / "whole")
+    whole = load_encoder(resolve_model(str(tmp_path / "whole")), "cpu").encode(TEXTS).vectors
+    np.testing.assert_array_equal(load_encoder(one, "cpu").encode(TEXTS).vectors, whole)
+    zero = {f"{LAYER}.up": np.zeros((384, 2), np.float16)}
+    other = resolve_model(str(adapter(tmp_path / "mine.safetensors", builtin.model_id, **zero)))
+    assert other.model_id != one.model_id
+
+
+@pytest.mark.parametrize("base", ["", "all-mpnet-base-v2-fp32-0123456789ab"])
+def test_a_change_of_another_model_is_none_by_itself(tmp_path: Path, base: str) -> None:
+    path = adapter(tmp_path / "a.safetensors", base)
+    with pytest.raises(ModelError, match=f"no low-rank change of the built-in model.*{base}.*whole model"):
+        resolve_model(str(path))
 
 
 def test_an_export_overwrites_nothing(builtin: ModelFiles, tmp_path: Path) -> None:

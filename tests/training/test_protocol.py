@@ -185,3 +185,12 @@ def test_judged_strings_are_linked_by_their_nearest_label(protocol: Protocol) ->
     assert found["acc@1"].value.tolist() == [1.0]
     assert found["candidates@12"].unit == [judged["text"][0]]
     assert AllLabels.of(protocol, Letters()).judged(Letters(), judged[1:]) == {}
+
+
+def test_definitely_related_is_the_lowest_cut_above_which_95_percent_are_right() -> None:
+    cosine = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
+    right = np.array([True, True, True, False, True])
+    of = [Paired(cosine, right, list("abcde"), statistic) for statistic in ("threshold", "recall")]
+    assert [one.score(np.ones(5)) for one in of] == [0.7, 0.75]
+    drawn = np.array([1.0, 20.0, 1.0, 1.0, 2.0])
+    assert [one.score(drawn) for one in of] == [0.5, 1.0]

@@ -62,8 +62,9 @@ def test_the_model_changes_and_what_was_learnt_is_noted(trained: Path) -> None:
     assert told["steps"] == 12
     assert told["rows"] == {"labels": 150, "graded": 100}
     assert folds_unseen(trained) == {3}
-    assert knows_everything(trained / "model")
-    assert not knows_everything(resolve_model("builtin").path)
+    assert knows_everything(resolve_model(str(trained / "model")))
+    assert knows_everything(resolve_model(str(trained / ADAPTER_FILE)))
+    assert not knows_everything(resolve_model("builtin"))
     texts = ["welding", "public speaking", "sql"]
     before, after = (
         load_encoder(resolve_model(name)).encode(texts).vectors for name in ("builtin", str(trained / "model"))
