@@ -1,4 +1,4 @@
-"""Write a model as a plain sentence-transformers folder: python jobs/export_model.py DIR [--model FOLDER_OR_HUB_ID]
+"""Write a model as a plain sentence-transformers folder: python jobs/export_model.py DIR [--model MODEL]
 
 For whatever reads such folders; its vectors are those the job writes. It runs on one machine and starts no Spark.
 """

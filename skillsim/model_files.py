@@ -19,7 +19,7 @@ BUILTIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 SMALL = "skillsim-small"
 SMALL_ADAPTER = Path(str(files("skillsim") / "data" / "encoder" / f"{SMALL}.safetensors"))
 SMALL_SHA256 = "0"
-BASE = "base"  # in the metadata of a low-rank change: the model_id of what it changes
+BASE, EVERYTHING = "base", "everything"  # metadata of a change: whose weights it changes; whether nothing was held out
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def resolve_model(
     if name == SMALL:
         _check(SMALL_ADAPTER, SMALL_SHA256, "skillsim")
     if adapter:
-        _check_base(adapter)
+        adapter_metadata(adapter)
         digest.update(f"adapter:{_content_hash(adapter)}\n".encode())
     digest.update(json.dumps([precision, prompt, max_length, "unit-length"]).encode())
     slug = "".join(c if c.isalnum() or c in "-." else "-" for c in stem.lower())
@@ -73,20 +73,29 @@ def _check(file: Path, sha256: str, package: str) -> None:
         )
 
 
-def _check_base(adapter: Path) -> None:
-    """Raises ModelError where a file is no low-rank change of the built-in model."""
+def weights_identity(model: ModelFiles) -> str:
+    """The hashes of its weights, and of the change of them where there is one."""
+    files = [*_weights(model.path), *([model.adapter] if model.adapter else [])]
+    return " ".join(map(_content_hash, files))
+
+
+def adapter_metadata(adapter: Path) -> dict[str, str]:
+    """What save_adapter noted. Raises ModelError for another file, and for a change of another model."""
     from safetensors import safe_open
 
     try:
         with safe_open(adapter, framework="numpy") as file:
-            base = (file.metadata() or {}).get(BASE)
+            metadata = dict(file.metadata() or {})
     except Exception as error:
-        raise ModelError(f"encoder.model: {adapter} is not a readable safetensors file ({error}).") from error
-    if base != resolve_model(BUILTIN).model_id:
         raise ModelError(
-            f"encoder.model: {adapter} is no low-rank change of the built-in model"
-            f"{f' but of {base}' if base else ''}. Name the folder of a whole model."
+            f"encoder.model: {adapter} is not a readable safetensors file ({first_line(error)})."
+        ) from error
+    if metadata.get(BASE) != BUILTIN_SHA256:
+        known = f"changes weights {metadata[BASE]}" if BASE in metadata else "does not say what it changes"
+        raise ModelError(
+            f"encoder.model: {adapter} {known}, and not the built-in model's. Name the folder of a whole model."
         )
+    return metadata
 
 
 def _builtin() -> Path:
@@ -105,7 +114,9 @@ def _locate(name: str) -> tuple[Path, str, Path | None]:
         folder = Path(name)
     if folder.is_dir():
         return folder, folder.resolve().name, None
-    if folder.suffix == ".safetensors" and folder.is_file():
+    if folder.suffix == ".safetensors":
+        if not folder.is_file():
+            raise ModelError(f"encoder.model '{name}': no such file.")
         return _builtin(), folder.stem, folder
     repository, _, revision = name.partition("@")
     if name.startswith((".", "/", "~")) or repository.count("/") != 1:

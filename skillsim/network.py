@@ -2,14 +2,14 @@
 
 A low-rank training (LoRA, arXiv:2106.09685) keeps what it changed as a file of some megabytes. It holds for each
 changed layer `LAYER.down` (rank, inputs) and `LAYER.up` (outputs, rank), float16 and scaled, where LAYER is its name
-within the transformer; the layer's weight becomes weight + up @ down. Its metadata names the model that it changes.
+within the transformer; the layer's weight becomes weight + up @ down. Its metadata has the hash of what it changes.
 """
 
 from pathlib import Path
 from typing import Any
 
 from skillsim.errors import ModelError
-from skillsim.model_files import BASE, ModelFiles, first_line
+from skillsim.model_files import BASE, EVERYTHING, ModelFiles, first_line, weights_identity
 
 ADAPTER_FILE = "adapter.safetensors"
 
@@ -51,8 +51,11 @@ def export_model(model: ModelFiles, folder: Path) -> None:
     load_network(model, "cpu").save_pretrained(str(folder), create_model_card=False)
 
 
-def save_adapter(network: Any, base: ModelFiles, path: Path) -> None:
-    """Write the change that peft trained in a sentence-transformers `network`, which was loaded from `base`."""
+def save_adapter(network: Any, base: ModelFiles, path: Path, everything: bool) -> None:
+    """Write the change that peft trained in a sentence-transformers `network`, which was loaded from `base`.
+
+    `everything`: whether the training held nothing out, so that the protocol's figures are no measure of it.
+    """
     import torch
     from safetensors.torch import save_file
 
@@ -62,7 +65,7 @@ def save_adapter(network: Any, base: ModelFiles, path: Path) -> None:
             down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight * layer.scaling["default"]
             for part, tensor in (("down", down), ("up", up)):
                 tensors[f"{name}.{part}"] = tensor.detach().to("cpu", torch.float16).contiguous()
-    save_file(tensors, path, metadata={BASE: base.model_id})
+    save_file(tensors, path, metadata={BASE: weights_identity(base), EVERYTHING: str(everything)})
 
 
 def merge_adapter(network: Any, path: Path) -> None:

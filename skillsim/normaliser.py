@@ -57,8 +57,9 @@ RESULT = pa.schema(
 def similarity(a: Sequence[str], b: Sequence[str], model: str = BUILTIN) -> npt.NDArray[np.float32]:
     """Cosine of every string of `a` to every string of `b`: (len(a), len(b)).
 
-    From DEFINITELY_RELATED on, the card of that model calls two skills definitely related; another model, the
-    built-in one too, has another scale. Raises ValueError for a string that has no vector.
+    From DEFINITELY_RELATED on, the card of the reference model calls two skills definitely related; another model,
+    the built-in one too, has another scale (skillsim-small's is on its card). Raises ValueError for a string without a
+    vector.
     """
     encoder = _encoder(model)
     left, right = (vectors_of(encoder, _listed(texts)) for texts in (a, b))

@@ -47,8 +47,8 @@ def main(
             load_config(None, ["linking.decider=plain", *settings, *more])
             for more in ([], [f"encoder.model={against}"] if against else [])
         )
-        out = out or SHIPPED.get(config.encoder.model)
-        if out is None:
+        target = out or SHIPPED.get(config.encoder.model)
+        if target is None:
             raise DeciderError(f"a decision for encoder.model {config.encoder.model}: say with --out where it goes.")
         judged = with_folds(read_judged(folder))
         normaliser = with_memory(taxonomy, config)
@@ -62,9 +62,9 @@ def main(
     model_id, top_k = normaliser.encoder.model_id, normaliser.top_k
     fitted_for = FittedFor(model_id, bundle.language, bundle.family, top_k, config.linking.builtin_lexicon)
     thresholds = json.dumps([validated.threshold, NIL_THRESHOLD])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(fit(data), out, metadata={"fitted_for": json.dumps(asdict(fitted_for)), "thresholds": thresholds})
-    console.print(f"{out}: {out.stat().st_size / 1024:.0f} kB")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file(fit(data), target, metadata={"fitted_for": json.dumps(asdict(fitted_for)), "thresholds": thresholds})
+    console.print(f"{target}: {target.stat().st_size / 1024:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,7 @@
 
 - spearman, auc, sibling auc: is a pair of labels of one concept closer than labels of two
   (training.splits.held_out.evaluation_pairs)? "sibling": against siblings alone.
-- definitely related from: the cosine from which 95% of those pairs are of one concept; "found": the share of such
-  pairs that lie above it.
+- definitely related from: the cosine from which 95% of those pairs are of one concept; "found": their share from there.
 - synonym mrr, map, recall@10: a label that is not preferred: where is its concept among the preferred labels of all?
   "all labels indexed": the same where every other label of every concept is in the index too.
 - job to skills map: an occupation's title: its skills among all, by preferred label; "cold start" on the seed's card.
@@ -35,6 +34,7 @@ Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 _BLOCK = 512
 DEFINITE = 0.95
+CUT = "definitely related from"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Paired:
         if self.statistic in ("threshold", "recall"):
             counts = weights.astype(np.int64)[None]
             cut = cut_at_precision(self.cosine, self.right, self.right, DEFINITE, counts)
-            return float(getattr(cut, self.statistic)[0])
+            return float(getattr(cut, self.statistic)[0]) if np.isfinite(cut.threshold[0]) else np.nan
         return float(roc_auc_score(self.right, self.cosine, sample_weight=weights))
 
 
@@ -180,8 +180,8 @@ def _of_pairs(protocol: Protocol, encoder: Encoder) -> Measured:
         siblings = [u for u, one in zip(unit, against_siblings, strict=True) if one]
         found[f"sibling auc{suffix}"] = Paired(cosine[against_siblings], right[against_siblings], siblings, "auc")
         if noise is None:
-            found["definitely related from"] = Paired(cosine, right, unit, "threshold")
-            found["definitely related, found"] = Paired(cosine, right, unit, "recall")
+            found[CUT] = Paired(cosine, right, unit, "threshold")
+            found[f"{CUT}, found"] = Paired(cosine, right, unit, "recall")
     return found
 
 

@@ -52,7 +52,7 @@ class Source(_Section):
 class Recipe(_Section):
     """A base, its sources and how it is trained."""
 
-    base: str = Field(BUILTIN, min_length=1, description="as encoder.model of the job: builtin, a folder, a hub id")
+    base: str = Field(BUILTIN, min_length=1, description="as encoder.model of the job")
     seed: int = 0
     epochs: int = Field(1, ge=1)
     batch: int = Field(32, ge=2, description="pairs")

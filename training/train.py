@@ -27,6 +27,7 @@ from training.pairs import Material, dataset
 from training.recipe import Recipe, read_recipe
 from training.splits import FOLDS, near_duplicates, with_folds
 from training.splits.held_out import Concepts, check
+from training.trained import knows_everything
 
 
 def learnable(rows: pd.DataFrame, without_folds: Collection[int] = ()) -> pd.DataFrame:
@@ -53,7 +54,7 @@ def main(
     out: Path = typer.Option(..., help="folder for the model; an interrupted training there is taken up again"),
     judged: Path = typer.Option(None, help="folder of the judged strings"),
     extra: Path = typer.Option(None, help="folder of the other sources"),
-    base: str = typer.Option(None, help="instead of the recipe's: builtin, a folder, or a hub id"),
+    base: str = typer.Option(None, help="instead of the recipe's"),
     max_steps: int = typer.Option(None, help="instead of the recipe's"),
     without_fold: list[int] = typer.Option([], help="judged strings of this fold are not learnt from; repeatable"),
     everything: bool = typer.Option(False, help="learn from held-out concepts too, to ship"),
@@ -74,7 +75,11 @@ def main(
         mines = any(source.hard_negatives for source in recipe.sources)
         encoder = load_encoder(model) if mines else None
         frames = datasets_of(recipe, Material(concepts, strings, extra, everything, encoder))
-        learnt = {"taxonomy": concepts.taxonomy.version, "everything": everything, "without_folds": without_fold}
+        learnt = {
+            "taxonomy": concepts.taxonomy.version,
+            "everything": everything or knows_everything(model),
+            "without_folds": without_fold,
+        }
         told = _trainer()(recipe, frames, model, out, learnt)
     console.print(f"{out}/model: {told['steps']} steps over {told['rows']}, {told['seconds_of_last_start']} s")
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from skillsim.errors import TrainingError
-from skillsim.model_files import SMALL, ModelFiles
+from skillsim.model_files import EVERYTHING, ModelFiles, adapter_metadata
 
 FILE = "training.json"
 
@@ -18,8 +18,8 @@ def folds_unseen(folder: Path) -> set[int]:
 
 
 def knows_everything(model: ModelFiles) -> bool:
-    """Whether a model is the shipped one or was written by a training that held nothing out."""
-    if model.name == SMALL:
-        return True
-    file = (model.adapter or model.path).parent / FILE
+    """Whether a model was written by a training that held nothing out, as the shipped one was."""
+    if model.adapter:
+        return adapter_metadata(model.adapter).get(EVERYTHING) == str(True)
+    file = model.path.parent / FILE
     return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("everything"))

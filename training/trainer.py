@@ -65,7 +65,7 @@ def train(
     network.max_seq_length = length
     if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
         raise TrainingError(f"after {trainer.state.global_step} steps weights are no numbers. Lower learning_rate.")
-    _write_model(recipe, network, base, out)
+    _write_model(recipe, network, base, out, bool(learnt["everything"]))
     told = {
         "recipe": recipe.model_dump(),
         "base": base.model_id,
@@ -200,10 +200,10 @@ def _loss(network: Any, name: str, recipe: Recipe) -> Any:
     }[name](network)
 
 
-def _write_model(recipe: Recipe, network: Any, base: ModelFiles, out: Path) -> None:
+def _write_model(recipe: Recipe, network: Any, base: ModelFiles, out: Path, everything: bool) -> None:
     """out/model; with an adapter, of the base and the saved adapter, so that both are one model to the last bit."""
     if recipe.lora_rank:
-        save_adapter(network, base, out / ADAPTER_FILE)
+        save_adapter(network, base, out / ADAPTER_FILE, everything)
         network = _load(base)
         merge_adapter(network, out / ADAPTER_FILE)
     network.save_pretrained(str(out / "model"), create_model_card=False)

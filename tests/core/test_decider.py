@@ -112,6 +112,23 @@ def test_the_projects_own_gives_way_and_says_why(bundle: Bundle) -> None:
     assert chosen(bundle, "linking.decider=plain", "linking.threshold=0.9") == (PlainDecider(0.9, NIL_THRESHOLD), [])
 
 
+def test_of_the_projects_own_the_one_for_the_runs_encoder_decides(
+    tmp_path: Path, bundle: Bundle, fitted_for: FittedFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(fitted_for, model_id="other")
+    paths = {
+        "builtin": fitted_file(tmp_path / "a.safetensors", fitted_for, (0.6, 0.1)),
+        "other": fitted_file(tmp_path / "b.safetensors", other, (0.7, 0.1)),
+    }
+    monkeypatch.setattr("skillsim.decider.SHIPPED", paths)
+    config = load_config(None, [])
+    thresholds = [choose_decider(config, bundle, of.model_id)[0].threshold for of in (fitted_for, other)]
+    assert thresholds == [0.6, 0.7]
+    plain, (reason,) = choose_decider(config, bundle, "third")
+    assert isinstance(plain, PlainDecider)
+    assert "model_id is third, fitted for" in reason
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model", None])
 def test_another_file_is_no_decision(tmp_path: Path, bundle: Bundle, content: bytes | None) -> None:
     path = tmp_path / "d.safetensors"

@@ -123,6 +123,11 @@ def test_a_missing_folder_is_answered_with_the_three_forms(name: str) -> None:
         resolve_model(name)
 
 
+def test_a_missing_change_is_no_hub_id() -> None:
+    with pytest.raises(ModelError, match=r"'out/adapter\.safetensors': no such file"):
+        resolve_model("out/adapter.safetensors")
+
+
 def test_weights_in_another_format_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"no \*.safetensors file under .*save_pretrained"):

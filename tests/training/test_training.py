@@ -64,6 +64,7 @@ def test_the_model_changes_and_what_was_learnt_is_noted(trained: Path) -> None:
     assert folds_unseen(trained) == {3}
     assert knows_everything(resolve_model(str(trained / "model")))
     assert knows_everything(resolve_model(str(trained / ADAPTER_FILE)))
+    assert knows_everything(resolve_model("skillsim-small"))
     assert not knows_everything(resolve_model("builtin"))
     texts = ["welding", "public speaking", "sql"]
     before, after = (
