@@ -39,9 +39,35 @@ def load_network(model: ModelFiles, device: str) -> Any:
             f"encoder.model '{model.name}': its tokenizer ({type(network.tokenizer).__name__}) is not one of "
             "transformers', as in static embedding models. Give a transformer model."
         )
+    if lacking := _made_up(model, network):
+        raise ModelError(
+            f"encoder.model '{model.name}': {model.path} has no weights for {', '.join(lacking[:3])}"
+            f"{f' and {len(lacking) - 3} more' if len(lacking) > 3 else ''}. Save or download the model again."
+        )
     if model.adapter:
         merge_adapter(network, model.adapter)
     return network
+
+
+def _made_up(model: ModelFiles, network: Any) -> list[str]:
+    """Parameters that no file holds: transformers draws them at random and only warns. A pooler's are not used."""
+    from safetensors import safe_open
+    from transformers import AutoModel
+
+    held = set()
+    for file in model.path.rglob("*.safetensors"):
+        with safe_open(file, framework="numpy") as tensors:
+            for key in tensors.keys():  # noqa: SIM118
+                parts = key.split(".")
+                held |= {".".join(parts[start:]) for start in range(len(parts))}  # some are saved with a prefix
+    transformer = network.transformers_model
+    if all(name in held or name.startswith("pooler.") for name, _ in transformer.named_parameters()):
+        return []
+    # Some architectures rename what they load: ask the library, which reads the files once more.
+    _, told = AutoModel.from_pretrained(
+        transformer.name_or_path, output_loading_info=True, use_safetensors=True, local_files_only=True
+    )
+    return sorted(name for name in told["missing_keys"] if not name.startswith("pooler."))
 
 
 def export_model(model: ModelFiles, folder: Path) -> None:

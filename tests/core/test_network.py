@@ -1,5 +1,7 @@
 """A model's files to a network: a low-rank change is what its file says, and an export opens as any such folder."""
 
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,33 @@ def test_a_change_of_another_model_is_none_by_itself(tmp_path: Path, base: str, 
     path = adapter(tmp_path / "a.safetensors", base)
     with pytest.raises(ModelError, match=f"{said}, and not the built-in model's.*whole model"):
         resolve_model(str(path))
+
+
+@pytest.fixture
+def copied(builtin: ModelFiles, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(builtin.path, tmp_path / "copied"))
+
+
+def keep(folder: Path, wanted: str, prefix: str = "") -> None:
+    """Of a model's tensors, those whose names match, with a prefix."""
+    tensors = load_file(folder / "model.safetensors")
+    kept = {prefix + name: tensor for name, tensor in tensors.items() if re.search(wanted, name)}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_weights_that_would_be_made_up_are_an_error(copied: Path) -> None:
+    keep(copied, r"^(?!encoder\.layer\.(2\.output\.dense|3\.attention))")
+    with pytest.raises(ModelError, match=r"no weights for encoder\.layer\.2\.output\.dense\.bias, .* and 9 more"):
+        load_network(resolve_model(str(copied)), "cpu")
+
+
+@pytest.mark.parametrize(("wanted", "prefix"), [("^(?!pooler)", ""), ("", "bert.")])
+def test_a_pooler_is_not_missed_and_a_prefix_is_understood(
+    builtin: ModelFiles, copied: Path, wanted: str, prefix: str
+) -> None:
+    keep(copied, wanted, prefix)
+    found = load_network(resolve_model(str(copied)), "cpu").encode(TEXTS)
+    np.testing.assert_array_equal(found, load_network(builtin, "cpu").encode(TEXTS))
 
 
 def test_an_export_overwrites_nothing(builtin: ModelFiles, tmp_path: Path) -> None:
