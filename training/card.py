@@ -90,11 +90,11 @@ def main(
 ) -> None:
     """Write the card."""
     with one_line_errors(Console()):
-        told = [_read(folder / FILE) for folder in (shipped, measured)]
+        of_shipped, of_measured = _read(shipped / FILE), _read(measured / FILE)
         tasks = {key: titled(one, measured) for key, one in _read(workrb).items()} if workrb else {}
         try:
             megabytes = (shipped / ADAPTER_FILE).stat().st_size / 1e6
-            text = card(*told, titled(_read(scores), measured), tasks, megabytes)
+            text = card(of_shipped, of_measured, titled(_read(scores), measured), tasks, megabytes)
         except (OSError, KeyError, StopIteration, UndefinedError) as error:
             raise TrainingError(f"not all that the commands write is here ({error!r}): run them again.") from error
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ def main(
     ),
 ) -> None:
     """Cross-validate, fit, write."""
-    console = Console()
+    console = Console(width=130)
     with one_line_errors(console):
         config, other = (
             load_config(None, ["linking.decider=plain", *settings, *more])

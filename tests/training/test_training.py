@@ -119,25 +119,25 @@ def test_a_loss_that_is_no_number_stops_the_training(frames, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("recipe", "arguments", "message"),
     [
-        (["none.toml"], "none.toml: cannot be read"),
-        (["--base", "nowhere/at/all"], "encoder.model 'nowhere/at/all': no such folder"),
-        ([], "give their folder with --judged"),
+        ("none.toml", [], "none.toml: cannot be read"),
+        ("labels", ["--base", "nowhere/at/all"], "encoder.model 'nowhere/at/all': no such folder"),
+        ("judged", [], "give their folder with --judged"),
+        ("onet_products", [], "Give its folder with --extra"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_a_mistake_is_one_line(recipe: str, arguments: list[str], message: str, tmp_path: Path) -> None:
     import typer
 
     from training.train import main
 
     app = typer.Typer()
     app.command()(main)
-    recipe = (
-        "none.toml" if "none.toml" in arguments else str(Path(trainer.__file__).parent / "recipes" / "skillsim.toml")
-    )
-    rest = [argument for argument in arguments if argument != "none.toml"]
-    result = CliRunner().invoke(app, [recipe, str(SAMPLE), "--out", str(tmp_path / "out"), *rest])
+    path = tmp_path / recipe
+    if recipe != "none.toml":
+        path.write_text(f'[[sources]]\npairs = "{recipe}"\nloss = "MultipleNegativesRanking"\n')
+    result = CliRunner().invoke(app, [str(path), str(SAMPLE), "--out", str(tmp_path / "out"), *arguments])
     assert result.exit_code == 2
     assert message in result.output.replace("\n", " ")
     assert result.output.count("error:") == 1
