@@ -1,4 +1,4 @@
-"""Write the splits again: `python -m training.splits judged FOLDER`, `python -m training.splits held-out TAXONOMY`."""
+"""Write the splits again: `python -m training.splits judged FOLDER`, `... held-out TAXONOMY`, `... traps TAXONOMY`."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from skillsim.esco import find_bundle, read_taxonomy
 from training import splits
 from training.judged import read_judged
 from training.splits import held_out
+from training.splits import traps as pairs
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -24,6 +25,13 @@ def held_out_(taxonomy: Path, version: str = "1.1.1", language: str = "en") -> N
     """Concepts, occupations and pairs of TAXONOMY that encoders are scored on: held_out.json."""
     found = held_out.manifest(held_out.Concepts(read_taxonomy(find_bundle(taxonomy, language, version))))
     held_out.FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+@app.command()
+def traps(taxonomy: Path, version: str = "1.1.1", language: str = "en") -> None:
+    """Pairs of TAXONOMY and the lexicon that clusters must keep apart or join: traps.json."""
+    found = pairs.manifest(held_out.Concepts(read_taxonomy(find_bundle(taxonomy, language, version))))
+    pairs.FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 app()
