@@ -116,7 +116,7 @@ def _locate(name: str) -> tuple[Path, str, Path | None]:
         return folder, folder.resolve().name, None
     if folder.suffix == ".safetensors":
         if not folder.is_file():
-            raise ModelError(f"encoder.model '{name}': no such file.")
+            raise ModelError(f"encoder.model '{name}': no such file. Name the adapter.safetensors of a training.")
         return _builtin(), folder.stem, folder
     repository, _, revision = name.partition("@")
     if name.startswith((".", "/", "~")) or repository.count("/") != 1:

@@ -5,6 +5,7 @@ changed layer `LAYER.down` (rank, inputs) and `LAYER.up` (outputs, rank), float1
 within the transformer; the layer's weight becomes weight + up @ down. Its metadata has the hash of what it changes.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +53,21 @@ def load_network(model: ModelFiles, device: str) -> Any:
 def _made_up(model: ModelFiles, network: Any) -> list[str]:
     """Parameters that no file holds: transformers draws them at random and only warns. A pooler's are not used."""
     from safetensors import safe_open
-    from transformers import AutoModel
 
-    held = set()
+    held: set[str] = set()
     for file in model.path.rglob("*.safetensors"):
         with safe_open(file, framework="numpy") as tensors:
-            for key in tensors.keys():  # noqa: SIM118
-                parts = key.split(".")
-                held |= {".".join(parts[start:]) for start in range(len(parts))}  # some are saved with a prefix
+            held |= set(tensors.keys())
     transformer = network.transformers_model
-    if all(name in held or name.startswith("pooler.") for name, _ in transformer.named_parameters()):
+    prefix = transformer.base_model_prefix
+    names = [name for name, _ in transformer.named_parameters() if not name.startswith("pooler.")]
+    if all(name in held or f"{prefix}.{name}" in held for name in names):
         return []
     # Some architectures rename what they load: ask the library, which reads the files once more.
-    _, told = AutoModel.from_pretrained(
-        transformer.name_or_path, output_loading_info=True, use_safetensors=True, local_files_only=True
+    modules = model.path / "modules.json"
+    folder = json.loads(modules.read_text(encoding="utf-8"))[0]["path"] if modules.is_file() else ""
+    _, told = type(transformer).from_pretrained(
+        model.path, subfolder=folder, output_loading_info=True, use_safetensors=True, local_files_only=True
     )
     return sorted(name for name in told["missing_keys"] if not name.startswith("pooler."))
 

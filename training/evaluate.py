@@ -28,7 +28,7 @@ from training.judged import MEASURED, read_judged
 from training.protocol import AllLabels, Floats, Protocol, gains, measure, scores_of
 from training.splits import with_folds
 from training.splits.held_out import Concepts, check
-from training.trained import knows_everything
+from training.trained import warn_of_everything
 
 DRAWS = 500
 _TIMED = 4_000  # strings
@@ -91,9 +91,8 @@ def main(
         found = {name: evaluate(model, protocol, strings, draws) for name, model in files.items()}
     drawn: dict[str, Scores] = {name: one["scores"] for name, one in found.items()}
     scores = {name: {key: Score.of(*pair) for key, pair in of.items()} for name, of in drawn.items()}
-    for name, model in files.items():
-        if knows_everything(model):
-            console.print(f"{name} was trained on everything: its figures are no measure.", style="red", soft_wrap=True)
+    for model in files.values():
+        warn_of_everything(console, model)
     show(console, f"{concepts.taxonomy.version} {language}, held-out", scores)
     less = {name: gains(of, drawn[models[0]]) for name, of in drawn.items() if name != models[0]}
     if less:

@@ -69,10 +69,15 @@ class Material:
         return self.everything or not is_held_out(uri)
 
     @cached_property
+    def kept_back(self) -> frozenset[str]:
+        """Texts of held-out concepts."""
+        every = self.concepts.labels
+        return frozenset(text for uri, texts in every.items() if not self.allows(uri) for text in texts)
+
+    @cached_property
     def labels(self) -> dict[str, list[str]]:
         """Of each concept to learn from, in order; without texts that a held-out concept has too."""
-        every = self.concepts.labels
-        kept_back = {text for uri, texts in every.items() if not self.allows(uri) for text in texts}
+        every, kept_back = self.concepts.labels, self.kept_back
         found = {uri: [t for t in every[uri] if t not in kept_back] for uri in sorted(every) if self.allows(uri)}
         return {uri: texts for uri, texts in found.items() if texts}
 
@@ -250,15 +255,17 @@ def _judged(material: Material, rng: Random) -> Iterator[Row]:
 
 def _github_aliases(material: Material, rng: Random) -> Iterator[Row]:
     for name, alias in _columns(material.extra_file("github_topic_aliases.tsv"), "display_name", "alias"):
-        yield alias.replace("-", " ").casefold(), name.casefold(), (name.casefold(),), ""
+        spelled, meant = alias.replace("-", " ").casefold(), name.casefold()
+        if material.kept_back.isdisjoint((spelled, meant)):
+            yield spelled, meant, (meant,), ""
 
 
 def _onet_products(material: Material, rng: Random) -> Iterator[Row]:
     kinds: dict[str, set[str]] = {}
     for product, kind in _columns(material.extra_file("onet_technology_skills.txt.gz"), "Example", "Commodity Title"):
         kinds.setdefault(product.casefold(), set()).add(kind.casefold())
-    for product in sorted(kinds):
-        for kind in sorted(kinds[product]):
+    for product in sorted(kinds.keys() - material.kept_back):
+        for kind in sorted(kinds[product] - material.kept_back):
             yield product, kind, tuple(sorted(kinds[product])), ""
 
 

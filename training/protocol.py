@@ -2,7 +2,8 @@
 
 - spearman, auc, sibling auc: is a pair of labels of one concept closer than labels of two
   (training.splits.held_out.evaluation_pairs)? "sibling": against siblings alone.
-- definitely related from: the cosine from which 95% of those pairs are of one concept; "found": their share from there.
+- definitely related from: the cosine from which 95% of those pairs are of one concept; "found": the share of
+  the pairs of one concept that it finds.
 - synonym mrr, map, recall@10: a label that is not preferred: where is its concept among the preferred labels of all?
   "all labels indexed": the same where every other label of every concept is in the index too.
 - job to skills map: an occupation's title: its skills among all, by preferred label; "cold start" on the seed's card.

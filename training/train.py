@@ -1,6 +1,6 @@
 """Fine-tune an encoder by a recipe:
 
-    python -m training.train training/recipes/skillsim.toml TAXONOMY --judged FOLDER --out DIR
+    python -m training.train training/recipes/skillsim.toml TAXONOMY --extra FOLDER --out DIR
 
 Writes DIR/model, a sentence-transformers folder, DIR/training.json (recipe, rows of each source, losses, seconds) and,
 where the recipe trains a low-rank change, DIR/adapter.safetensors: the model is the base and that change. Held-out

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from rich.console import Console
+
 from skillsim.errors import TrainingError
 from skillsim.model_files import EVERYTHING, ModelFiles, adapter_metadata
 
@@ -23,3 +25,9 @@ def knows_everything(model: ModelFiles) -> bool:
         return adapter_metadata(model.adapter).get(EVERYTHING) == str(True)
     file = model.path.parent / FILE
     return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("everything"))
+
+
+def warn_of_everything(console: Console, model: ModelFiles) -> None:
+    if knows_everything(model):
+        told = f"{model.name} was trained on everything: its figures are no measure."
+        console.print(told, style="red", soft_wrap=True)

@@ -24,6 +24,7 @@ from skillsim.model_files import resolve_model
 from skillsim.network import export_model
 from training.command import one_line_errors
 from training.splits.held_out import is_held_out
+from training.trained import warn_of_everything
 
 _ROLES = ("skills", "occupations", "occupationSkillRelations")
 NOT_RUN = "Not run, as their data is on a hub: validation splits of the job tasks, job normalisation, skill extraction."
@@ -98,8 +99,10 @@ def main(
         keep = keep_held_out(read_taxonomy(bundle))
         scores: dict[str, dict[str, float]] = {}
         for model in models:
+            files = resolve_model(model)
+            warn_of_everything(console, files)
             with TemporaryDirectory() as folder:
-                export_model(resolve_model(model), Path(folder))
+                export_model(files, Path(folder))
                 encoder = workrb.models.BiEncoderModel(folder)
             for name, one in keep.items():
                 for part, kept in (("held-out", one), ("all", None)) if everything else (("held-out", one),):

@@ -1,5 +1,6 @@
 """A model's files to a network: a low-rank change is what its file says, and an export opens as any such folder."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -93,6 +94,27 @@ def keep(folder: Path, wanted: str, prefix: str = "") -> None:
 def test_weights_that_would_be_made_up_are_an_error(copied: Path) -> None:
     keep(copied, r"^(?!encoder\.layer\.(2\.output\.dense|3\.attention))")
     with pytest.raises(ModelError, match=r"no weights for encoder\.layer\.2\.output\.dense\.bias, .* and 9 more"):
+        load_network(resolve_model(str(copied)), "cpu")
+
+
+def test_a_prefix_that_the_library_does_not_know_is_an_error(copied: Path) -> None:
+    keep(copied, "", "model.")
+    with pytest.raises(ModelError, match=r"no weights for embeddings\.LayerNorm\.bias, .* more"):
+        load_network(resolve_model(str(copied)), "cpu")
+
+
+def test_weights_in_a_folder_of_their_own_are_found_and_missed(copied: Path) -> None:
+    inner = copied / "0_Transformer"
+    inner.mkdir()
+    for file in ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        if (copied / file).exists():
+            (copied / file).rename(inner / file)
+    modules = json.loads((copied / "modules.json").read_text())
+    modules[0]["path"] = inner.name
+    (copied / "modules.json").write_text(json.dumps(modules))
+    load_network(resolve_model(str(copied)), "cpu")
+    keep(inner, r"^(?!encoder\.layer\.2)")
+    with pytest.raises(ModelError, match=r"no weights for encoder\.layer\.2"):
         load_network(resolve_model(str(copied)), "cpu")
 
 

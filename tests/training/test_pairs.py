@@ -192,6 +192,23 @@ def test_other_sources_are_read_by_their_columns(concepts: Concepts, tmp_path: P
     ]
 
 
+def test_names_of_held_out_concepts_are_no_pairs_of_other_sources_either(concepts: Concepts, tmp_path: Path) -> None:
+    out, known = (
+        next(labels[0] for uri, labels in sorted(concepts.labels.items()) if is_held_out(uri) == wanted)
+        for wanted in (True, False)
+    )
+    rows = [("a", out, "one"), ("b", "two", out), ("c", known, "three")]
+    aliases = "\n".join("\t".join(row) for row in [("topic", "display_name", "alias"), *rows])
+    (tmp_path / "github_topic_aliases.tsv").write_text(aliases)
+    with gzip.open(tmp_path / "onet_technology_skills.txt.gz", "wt") as file:
+        file.write(f"Example\tCommodity Title\n{out}\tone\ntwo\t{out}\nthree\t{known}\n")
+    for source in ("github_aliases", "onet_products"):
+        of = dataset(material(concepts, extra=tmp_path), ranking(source), 0)
+        assert of[["anchor", "positive"]].values.tolist() == [["three", known]]
+        every = dataset(material(concepts, extra=tmp_path, everything=True), ranking(source), 0)
+        assert len(every) == 3
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(None, "which is not in"), ("topic\talias\na\tb\n", "no column display_name; it has topic, alias")],

@@ -8,8 +8,7 @@ import typer
 from skillsim.esco import find_bundle, read_taxonomy
 from training import splits
 from training.judged import read_judged
-from training.splits import held_out
-from training.splits import traps as pairs
+from training.splits import held_out, traps
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -27,11 +26,11 @@ def held_out_(taxonomy: Path, version: str = "1.1.1", language: str = "en") -> N
     held_out.FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-@app.command()
-def traps(taxonomy: Path, version: str = "1.1.1", language: str = "en") -> None:
+@app.command("traps")
+def traps_(taxonomy: Path, version: str = "1.1.1", language: str = "en") -> None:
     """Pairs of TAXONOMY and the lexicon that clusters must keep apart or join: traps.json."""
-    found = pairs.manifest(held_out.Concepts(read_taxonomy(find_bundle(taxonomy, language, version))))
-    pairs.FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found = traps.manifest(held_out.Concepts(read_taxonomy(find_bundle(taxonomy, language, version))))
+    traps.FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 app()

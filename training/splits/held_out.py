@@ -6,7 +6,6 @@ as committed before any training; `python -m training.splits held-out TAXONOMY` 
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,8 @@ import pandas as pd
 
 from skillsim.errors import TrainingError
 from skillsim.esco import Taxonomy
+from training.splits import committed
+from training.splits.committed import digest
 
 FILE = Path(__file__).parent / "held_out.json"
 SEED = "skillsim encoder protocol 1"
@@ -37,6 +38,10 @@ class Concepts:
     direct parent; `skills`, the concepts of each occupation. All lists are sorted."""
 
     taxonomy: Taxonomy
+
+    @property
+    def name(self) -> str:
+        return f"{self.taxonomy.version} {self.taxonomy.language}"
 
     @cached_property
     def labels(self) -> dict[str, list[str]]:
@@ -123,28 +128,12 @@ def manifest(concepts: Concepts) -> dict[str, Any]:
             "Name a larger one."
         )
     return {
-        "taxonomy": _named(concepts),
+        "taxonomy": concepts.name,
         "seed": SEED,
-        **{
-            name: {"rows": len(rows), "sha256": hashlib.sha256("\n".join(rows).encode()).hexdigest()}
-            for name, rows in lists.items()
-        },
+        **{name: digest(rows) for name, rows in lists.items()},
     }
-
-
-def _named(concepts: Concepts) -> str:
-    return f"{concepts.taxonomy.version} {concepts.taxonomy.language}"
 
 
 def check(concepts: Concepts) -> None:
     """Raise TrainingError where a taxonomy of the committed version no longer splits as committed."""
-    committed = json.loads(FILE.read_text(encoding="utf-8"))
-    if committed["taxonomy"] != _named(concepts):
-        return
-    found = manifest(concepts)
-    if committed != found:
-        differ = ", ".join(name for name in committed if committed[name] != found[name])
-        raise TrainingError(
-            f"{FILE.name}: {differ} of ESCO {found['taxonomy']} are not those that were committed, and figures would "
-            "not compare. Use the bundle as downloaded, or write it anew: python -m training.splits held-out TAXONOMY."
-        )
+    committed.check(FILE, manifest(concepts))
