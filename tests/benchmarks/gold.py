@@ -25,8 +25,11 @@ from skillsim.config import load_config
 from skillsim.esco import find_bundle
 from skillsim.judged import Answers, answers_of, confidence_column, outcomes, read_judged_strings
 from skillsim.metrics import (
+    Counts,
+    Outcomes,
     Score,
     bootstrap_weights,
+    cut_at_precision,
     linking_scores,
     paired_difference,
 )
@@ -42,6 +45,9 @@ OURS = "skillsim"
 PEER = "esco-skill-extractor"  # where it is installed: pip install esco-skill-extractor==0.1.18
 # Candidates that are scored, of however many a system gives.
 TOP_K = 12
+PRECISION = 0.90  # at which recall is compared
+
+Gains = dict[str, dict[str, dict[str, Score]]]  # by part, system and score: ours minus the system's
 
 
 def parts_of(gold: pd.DataFrame, texts: list[str], normaliser: Normaliser) -> dict[str, npt.NDArray[np.bool_]]:
@@ -55,10 +61,10 @@ def parts_of(gold: pd.DataFrame, texts: list[str], normaliser: Normaliser) -> di
 
 def scores_of(
     gold: pd.DataFrame, parts: dict[str, npt.NDArray[np.bool_]], systems: dict[str, Answers]
-) -> tuple[dict[str, dict[str, dict[str, Score]]], dict[str, dict[str, Score]]]:
-    """(scores by part, system and name; ours minus each baseline in acc@1 by part and baseline)."""
+) -> tuple[dict[str, dict[str, dict[str, Score]]], Gains]:
+    """(scores by part, system and name; gains)."""
     scores: dict[str, dict[str, dict[str, Score]]] = {}
-    gains: dict[str, dict[str, Score]] = {}
+    gains: Gains = {}
     for stratum, rows in parts.items():
         weights = bootstrap_weights(int(rows.sum()))
         found = {name: outcomes(gold, answers).take(rows) for name, answers in systems.items()}
@@ -67,12 +73,20 @@ def scores_of(
             if systems[name].matched is None:
                 for own_threshold in ("precision", "recall", "titles linked", "junk linked"):
                     del scores[stratum][name][own_threshold]
-        gains[stratum] = {
-            name: paired_difference(found[OURS].top_accepted, baseline.top_accepted, baseline.linked, weights)
-            for name, baseline in found.items()
-            if name != OURS
-        }
+        gains[stratum] = {name: gain(found[OURS], other, weights) for name, other in found.items() if name != OURS}
     return scores, gains
+
+
+def gain(ours: Outcomes, other: Outcomes, weights: Counts) -> dict[str, Score]:
+    """Ours minus another's on the same strings, drawn together."""
+    recalls = [
+        cut_at_precision(of.confidence, of.linked & of.top_accepted, of.linked, PRECISION, weights).recall
+        for of in (ours, other)
+    ]
+    return {
+        "acc@1": paired_difference(ours.top_accepted, other.top_accepted, other.linked, weights),
+        f"recall@P>={PRECISION:.2f}": Score.of(recalls[0] - recalls[1], int(other.linked.sum())),
+    }
 
 
 def cell(score: Score | None, as_count: bool = False) -> str:
@@ -126,6 +140,7 @@ def main(
     taxonomy: Path = typer.Option(None, help="ESCO bundle; default: the shared one"),
     version: str = typer.Option("1.1.1", help="of the taxonomy, the one the strings were judged for"),
     settings: list[str] = typer.Option([], "--set", help="section.key=value, as in the job; repeatable"),
+    against: str = typer.Option(None, help="another encoder.model, whose linking is a system too"),
     out: Path = typer.Option(RESULTS / "gold.json", help="where the scores go, as JSON"),
     errors: Path = typer.Option(None, help="write a row a string to this CSV; refused for the dev gold"),
 ) -> None:
@@ -136,10 +151,8 @@ def main(
     gold = read_judged_strings(path, stratum)
     if errors:
         refuse_errors_of_dev(path, gold, dev)
-    config = load_config(None, settings)
     started = time.perf_counter()
-    normaliser = Normaliser.from_esco(bundle_path, config.encoder.model, version, config=config)
-    normaliser = normaliser.without(gold["raw"].tolist())
+    normaliser = normaliser_of(settings, bundle_path, version, gold)
     linking = time.perf_counter()
     links = normaliser.link(gold["raw"].tolist())
     speed = len(gold) / (time.perf_counter() - linking)
@@ -150,6 +163,9 @@ def main(
         "encoder's cosine": dense_baseline(normaliser, texts, TOP_K),
     }
     speeds = {}
+    if against:
+        other = normaliser_of([*settings, f"encoder.model={against}"], bundle_path, version, gold)
+        systems[f"skillsim, {against}"] = answers_of(other.link(gold["raw"].tolist()), TOP_K)
     if (found := peer(texts)) is not None:
         systems[PEER], speeds[PEER] = found
     scores, gains = scores_of(gold, parts_of(gold, texts, normaliser), systems)
@@ -172,18 +188,21 @@ def main(
     as_json = {
         "facts": facts,
         "scores": {s: {n: {k: asdict(v) for k, v in of.items()} for n, of in by.items()} for s, by in scores.items()},
-        "acc@1 gain": {s: {name: asdict(gain) for name, gain in by.items()} for s, by in gains.items()},
+        "gains": {s: {n: {k: asdict(v) for k, v in of.items()} for n, of in by.items()} for s, by in gains.items()},
     }
     save(out, as_json)
     if errors:
         write_errors(errors, gold, links, systems[OURS], dev)
 
 
-def report(
-    facts: dict[str, object],
-    scores: dict[str, dict[str, dict[str, Score]]],
-    gains: dict[str, dict[str, Score]],
-) -> None:
+def normaliser_of(settings: list[str], bundle: Path, version: str, gold: pd.DataFrame) -> Normaliser:
+    """Under these settings, without the lexicon's entries of the strings to be scored."""
+    config = load_config(None, settings)
+    normaliser = Normaliser.from_esco(bundle, config.encoder.model, version, config=config)
+    return normaliser.without(gold["raw"].tolist())
+
+
+def report(facts: dict[str, object], scores: dict[str, dict[str, dict[str, Score]]], gains: Gains) -> None:
     """Print what was measured, under which ids."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     for stratum, by_system in scores.items():
@@ -192,7 +211,9 @@ def report(
             [name, *(cell(by_system[system].get(name), name.endswith(" linked")) for system in names)]
             for name in by_system[OURS]
         ]
-        rows.append(["acc@1, ours minus it", *(cell(gains[stratum].get(system)) for system in names)])
+        for name in next(iter(gains[stratum].values())):
+            compared = (gains[stratum].get(system, {}).get(name) for system in names)
+            rows.append([f"{name}, ours minus it", *map(cell, compared)])
         show(console, f"{facts['file']}, {stratum}", ["score [95%]", *names], rows)
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)
