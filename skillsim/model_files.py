@@ -75,8 +75,8 @@ def _check(file: Path, sha256: str, package: str) -> None:
 
 def weights_identity(model: ModelFiles) -> str:
     """The hashes of its weights, and of the change of them where there is one."""
-    files = [*_weights(model.path), *([model.adapter] if model.adapter else [])]
-    return " ".join(map(_content_hash, files))
+    change = [model.adapter] if model.adapter else []
+    return " ".join(map(_content_hash, [*_weights(model.path), *change]))
 
 
 def adapter_metadata(adapter: Path) -> dict[str, str]:
