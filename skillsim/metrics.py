@@ -106,6 +106,15 @@ def cut_at_precision(confidence: Floats, correct: Bools, linked: Bools, at_least
     return Cut(recall, np.where(most >= 0, thresholds[best], np.inf))
 
 
+def recall_difference(ours: Outcomes, other: Outcomes, at_least: float, weights: Counts) -> Score:
+    """Ours minus another's recall at a precision, on the same strings drawn together, each cut by itself."""
+    one, two = (
+        cut_at_precision(of.confidence, of.linked & of.top_accepted, of.linked, at_least, weights).recall
+        for of in (ours, other)
+    )
+    return Score.of(one - two, int(ours.linked.sum()))
+
+
 def linking_scores(outcomes: Outcomes, weights: Counts) -> dict[str, Score]:
     """All scores of a system, by name; each one's `n` is its denominator in the unweighted strings."""
     o = outcomes

@@ -21,6 +21,7 @@ from skillsim.metrics import (
     cut_at_precision,
     linking_scores,
     paired_difference,
+    recall_difference,
 )
 from skillsim.normaliser import Normaliser
 from skillsim.signals import CONTEXT
@@ -188,9 +189,5 @@ def gains(ours: Validated, theirs: Validated) -> dict[str, dict[str, Score]]:
             "candidates": paired_difference(a.candidate_accepted, b.candidate_accepted, a.linked, weights),
         }
         for at_least in (0.90, 0.80):
-            one, other = (
-                cut_at_precision(of.confidence, of.linked & of.top_accepted, of.linked, at_least, weights).recall
-                for of in (a, b)
-            )
-            found[part][f"recall@P>={at_least:.2f}"] = Score.of(one - other, int(a.linked.sum()))
+            found[part][f"recall@P>={at_least:.2f}"] = recall_difference(a, b, at_least, weights)
     return found

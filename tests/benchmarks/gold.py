@@ -29,9 +29,9 @@ from skillsim.metrics import (
     Outcomes,
     Score,
     bootstrap_weights,
-    cut_at_precision,
     linking_scores,
     paired_difference,
+    recall_difference,
 )
 from skillsim.normaliser import Normaliser
 from skillsim.retrieval import retrieval_id
@@ -79,13 +79,9 @@ def scores_of(
 
 def gain(ours: Outcomes, other: Outcomes, weights: Counts) -> dict[str, Score]:
     """Ours minus another's on the same strings, drawn together."""
-    recalls = [
-        cut_at_precision(of.confidence, of.linked & of.top_accepted, of.linked, PRECISION, weights).recall
-        for of in (ours, other)
-    ]
     return {
         "acc@1": paired_difference(ours.top_accepted, other.top_accepted, other.linked, weights),
-        f"recall@P>={PRECISION:.2f}": Score.of(recalls[0] - recalls[1], int(other.linked.sum())),
+        f"recall@P>={PRECISION:.2f}": recall_difference(ours, other, PRECISION, weights),
     }
 
 

@@ -155,13 +155,11 @@ _KINDS: dict[str, Callable[[Concepts, dict[str, str]], Iterator[Pair]]] = {
 
 def manifest(concepts: Concepts) -> dict[str, Any]:
     """Of a taxonomy, count and SHA-256 of the pairs of each kind."""
-    rows = {kind: ["\t".join(pair) for pair in zip(of["a"], of["b"], strict=True)] for kind, of in _by_kind(concepts)}
-    return {"taxonomy": concepts.name, "seed": SEED, **{kind: digest(pairs) for kind, pairs in rows.items()}}
-
-
-def _by_kind(concepts: Concepts) -> Iterator[tuple[str, pd.DataFrame]]:
-    for kind, rows in drawn(concepts).groupby("kind", sort=False):
-        yield str(kind), rows
+    lists = {
+        str(kind): ["\t".join(pair) for pair in zip(of["a"], of["b"], strict=True)]
+        for kind, of in drawn(concepts).groupby("kind", sort=False)
+    }
+    return {"taxonomy": concepts.name, "seed": SEED, **{kind: digest(pairs) for kind, pairs in lists.items()}}
 
 
 def check(concepts: Concepts) -> None:
