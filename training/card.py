@@ -1,9 +1,11 @@
-"""Write the model card of what is shipped, of what the trainings and the evaluations left behind:
+"""Write the model card of what is shipped, of what its trainings and evaluations left behind:
 
-    python -m training.card out/everything training/measured SCORES --workrb SCORES --out README.md
+    python -m training.card
 
-The first folder is the training that is shipped, the second the one by the same recipe that held concepts out; it is
-one of the models in training.evaluate's SCORES (and training.workrb_tasks').
+`shipped` holds the weights of the training on everything and its training.json; `measured` holds the training by the
+same recipe that held concepts out (adapter.safetensors, training.json), encoders.json by training.evaluate, in which
+it is called "skillsim-small, held-out training" (and the seed's, where it is there, "seed's recipe"), and workrb.json
+by training.workrb_tasks.
 """
 
 import json
@@ -15,21 +17,25 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 from rich.console import Console
 
 from skillsim.errors import TrainingError
-from skillsim.model_files import BUILTIN, SMALL
+from skillsim.model_files import SMALL, SMALL_ADAPTER, resolve_model
 from skillsim.network import ADAPTER_FILE
 from training.command import one_line_errors
+from training.evaluate import Evaluated, read_known
 from training.pairs import LICENCES
-from training.protocol import CUT
+from training.protocol import CUT, gains
 from training.splits import held_out
 from training.trained import FILE
 
 Told = dict[str, Any]
-OURS = f"{SMALL}, held-out training"
+OURS, SEED = f"{SMALL}, held-out training", "seed's recipe"  # titles of models in the scores
+MEASURED = Path(__file__).parent / "measured"
 SAME = ("recipe", "base", "taxonomy", "without_folds")
 
 
-def card(shipped: Told, measured: Told, scores: Told, workrb: Told, megabytes: float) -> str:
-    """`shipped`, `measured`: training.json of both; `scores`, `workrb`: as saved, by the models' titles, ours OURS.
+def card(
+    shipped: Told, measured: Told, model_id: str, found: dict[str, Evaluated], workrb: Told, megabytes: float
+) -> str:
+    """`shipped`, `measured`: training.json of both; `model_id`: of the second; `found`, `workrb`: scores, by title.
 
     Raises TrainingError where the figures would be of another model.
     """
@@ -37,8 +43,11 @@ def card(shipped: Told, measured: Told, scores: Told, workrb: Told, megabytes: f
         raise TrainingError(f"the two trainings differ in {', '.join(differ)}: the figures would be of another model.")
     if measured["everything"] or not shipped["everything"]:
         raise TrainingError("name the training on everything first, and the one that held concepts out second.")
-    first = next(iter(scores))
-    keys = [key for key in scores[first]["scores"] if not key.startswith(CUT)]
+    if OURS not in found or found[OURS].model_id != model_id:
+        raise TrainingError(f"the scores are of {', '.join(found)}: none is of {model_id}, called '{OURS}'.")
+    first = next(iter(found))
+    scores = {title: one.scores() for title, one in found.items()}
+    keys = [key for key in scores[first] if not key.startswith(CUT)]
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -55,23 +64,17 @@ def card(shipped: Told, measured: Told, scores: Told, workrb: Told, megabytes: f
         licences=LICENCES,
         held_out=json.loads(held_out.FILE.read_text(encoding="utf-8")),
         first=first,
+        found=found,
         scores=scores,
+        gains={title: gains(one.drawn, found[first].drawn) for title, one in found.items()},
+        seed=SEED,
+        over_seed=gains(found[OURS].drawn, found[SEED].drawn) if SEED in found else {},
         keys=[key for key in keys if not key.startswith("V ")],
         judged=[key for key in keys if key.startswith("V ")],
         cut=CUT,
         workrb={key: values for key, values in workrb.items() if ", held-out (" in key},
         megabytes=megabytes,
     )
-
-
-def titled(by_model: Told, measured: Path) -> Told:
-    """With titles for the names that models have on the command line. Raises TrainingError where ours is missing."""
-    ours = {str(measured / "model"), str(measured / ADAPTER_FILE)}
-    if not ours & by_model.keys():
-        raise TrainingError(f"the scores are of {', '.join(by_model)}: none is of {measured}.")
-    return {
-        OURS if name in ours else "all-MiniLM-L6-v2" if name == BUILTIN else name: one for name, one in by_model.items()
-    }
 
 
 def _read(file: Path) -> Told:
@@ -82,19 +85,18 @@ def _read(file: Path) -> Told:
 
 
 def main(
-    shipped: Path,
-    measured: Path,
-    scores: Path,
-    out: Path = typer.Option(..., help="the card"),
-    workrb: Path = typer.Option(None, help="training.workrb_tasks' scores"),
+    shipped: Path = typer.Option(SMALL_ADAPTER.parent, help="folder of what is shipped"),
+    measured: Path = typer.Option(MEASURED, help="folder of what was measured"),
+    out: Path = typer.Option(SMALL_ADAPTER.parent / "README.md", help="the card"),
 ) -> None:
     """Write the card."""
     with one_line_errors(Console()):
-        of_shipped, of_measured = _read(shipped / FILE), _read(measured / FILE)
-        tasks = {key: titled(one, measured) for key, one in _read(workrb).items()} if workrb else {}
+        told = [_read(file) for file in (shipped / FILE, measured / FILE)]
+        found, workrb = read_known(measured / "encoders.json"), _read(measured / "workrb.json")
+        model_id = resolve_model(str(measured / ADAPTER_FILE)).model_id
         try:
-            megabytes = (shipped / ADAPTER_FILE).stat().st_size / 1e6
-            text = card(of_shipped, of_measured, titled(_read(scores), measured), tasks, megabytes)
+            megabytes = (shipped / SMALL_ADAPTER.name).stat().st_size / 1e6
+            text = card(told[0], told[1], model_id, found, workrb, megabytes)
         except (OSError, KeyError, StopIteration, UndefinedError) as error:
             raise TrainingError(f"not all that the commands write is here ({error!r}): run them again.") from error
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -4,12 +4,14 @@
 
 Every score has a 95% interval by a bootstrap over concepts, occupations, or strings; the second table is each model
 less the first, drawn together. With --judged also how often cosine alone links the strings of V: nothing else takes
-part.
+part. A model is what encoder.model of the job may be, or TITLE=MODEL; with --known one whose scores an earlier call
+saved (--out) is not run again, and is named by its title where its files are gone.
 """
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +22,34 @@ from rich.console import Console
 from rich.table import Table
 
 from skillsim.encoder import load_encoder
+from skillsim.errors import ModelError, TrainingError
 from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.metrics import Score
 from skillsim.model_files import ModelFiles, resolve_model
-from training.command import one_line_errors
+from training.command import one_line_errors, titled
 from training.judged import MEASURED, read_judged
+from training.noise import noisy
 from training.protocol import AllLabels, Floats, Protocol, gains, measure, scores_of
 from training.splits import with_folds
 from training.splits.held_out import Concepts, check
-from training.trained import warn_of_everything
+from training.trained import knows_everything, warn_of_everything
 
 DRAWS = 500
 _TIMED = 4_000  # strings
 
-Scores = dict[str, tuple[Floats, int]]
+
+@dataclass(frozen=True)
+class Evaluated:
+    """`drawn`: by score, (the score, then its bootstrap draws; the number of units)."""
+
+    model_id: str
+    everything: bool
+    strings_a_second: float
+    megabytes: float
+    drawn: dict[str, tuple[Floats, int]]
+
+    def scores(self) -> dict[str, Score]:
+        return {name: Score.of(values, n) for name, (values, n) in self.drawn.items()}
 
 
 def validation(folder: Path) -> dict[str, pd.DataFrame]:
@@ -43,8 +59,7 @@ def validation(folder: Path) -> dict[str, pd.DataFrame]:
     return {stratum: of_v[of_v["stratum"] == stratum] for stratum in MEASURED}
 
 
-def evaluate(model: ModelFiles, protocol: Protocol, judged: dict[str, pd.DataFrame], draws: int) -> dict[str, Any]:
-    """`scores` by name, and strings a second and megabytes."""
+def evaluate(model: ModelFiles, protocol: Protocol, judged: dict[str, pd.DataFrame], draws: int) -> Evaluated:
     encoder = load_encoder(model)
     strings = protocol.synonyms.texts[:_TIMED]
     encoder.encode(strings[:200])
@@ -58,7 +73,63 @@ def evaluate(model: ModelFiles, protocol: Protocol, judged: dict[str, pd.DataFra
         measured |= {f"V {part}: {name}": one for name, one in every.judged(encoder, rows).items()}
     weights = [*model.path.rglob("*.safetensors"), *([model.adapter] if model.adapter else [])]
     size = sum(file.stat().st_size for file in weights) / 1e6
-    return {"scores": scores_of(measured, draws), "strings a second": speed, "megabytes": size}
+    return Evaluated(model.model_id, knows_everything(model), speed, size, scores_of(measured, draws))
+
+
+def digest(protocol: Protocol, judged: dict[str, pd.DataFrame], draws: int) -> str:
+    """Of all that is asked: scores are only compared where it is the same."""
+    queries = (protocol.synonyms, protocol.synonyms.noised(noisy), protocol.jobs, protocol.skills)
+    asked = [
+        protocol.pairs[["a", "b", "kind"]].to_numpy().tolist(),
+        [[one.texts, one.right, one.unit] for one in queries],
+        {part: [rows["text"].tolist(), list(map(sorted, rows["accepted"]))] for part, rows in judged.items()},
+        draws,
+    ]
+    return sha256(json.dumps(asked).encode()).hexdigest()
+
+
+def save(out: Path, found: dict[str, Evaluated], asked: str) -> None:
+    """Scores for readers, and beside them, as NAME.npz, the draws that a later call compares with."""
+    first = next(iter(found.values()))
+    told = {
+        title: {
+            "model_id": one.model_id,
+            "everything": one.everything,
+            "strings a second": one.strings_a_second,
+            "megabytes": one.megabytes,
+            "scores": {key: asdict(score) for key, score in one.scores().items()},
+            "less the first": {} if one is first else {k: asdict(s) for k, s in gains(one.drawn, first.drawn).items()},
+        }
+        for title, one in found.items()
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    draws: dict[str, Any] = {f"{title}\n{key}": v for title, one in found.items() for key, (v, _) in one.drawn.items()}
+    np.savez_compressed(out.with_suffix(".npz"), asked=np.array(asked), **draws)
+
+
+def read_known(file: Path, asked: str | None = None) -> dict[str, Evaluated]:
+    """What `save` saved, by title. Raises TrainingError where it is not to be read, or not of what is `asked`."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        with np.load(file.with_suffix(".npz"), allow_pickle=False) as draws:
+            if asked and str(draws["asked"]) != asked:
+                raise TrainingError(
+                    f"{file} holds scores of another taxonomy, other judged strings or other --draws: they cannot "
+                    "stand beside these. Run its models again."
+                )
+            return {
+                title: Evaluated(
+                    one["model_id"],
+                    one["everything"],
+                    one["strings a second"],
+                    one["megabytes"],
+                    {key: (draws[f"{title}\n{key}"], score["n"]) for key, score in one["scores"].items()},
+                )
+                for title, one in told.items()
+            }
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"{file} and its .npz cannot be read as scores of this command ({error!r}).") from error
 
 
 def show(console: Console, title: str, columns: dict[str, dict[str, Score]]) -> None:
@@ -72,10 +143,23 @@ def show(console: Console, title: str, columns: dict[str, dict[str, Score]]) -> 
     console.print(table)
 
 
+def _to_run(argument: str, known: dict[str, Evaluated]) -> tuple[str, ModelFiles | None]:
+    """Its title, and its files unless its scores are known: of the same weights, or of weights that are gone."""
+    title, name = titled(argument)
+    try:
+        model = resolve_model(name)
+    except ModelError:
+        if title in known:
+            return title, None
+        raise
+    return title, None if title in known and known[title].model_id == model.model_id else model
+
+
 def main(
     taxonomy: Path,
-    models: list[str] = typer.Argument(..., help="as encoder.model of the job; the first is what others are held to"),
+    models: list[str] = typer.Argument(..., help="the first is what others are held to"),
     judged: Path = typer.Option(None, help="folder of the judged strings"),
+    known: Path = typer.Option(None, help="scores of an earlier call, whose models are not run again"),
     out: Path = typer.Option(None, help="where the scores go, as JSON"),
     draws: int = typer.Option(DRAWS, help="of the bootstrap"),
     version: str = typer.Option(None, help="of the taxonomy, where the folder holds several"),
@@ -87,30 +171,26 @@ def main(
         concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
         check(concepts)
         protocol, strings = Protocol(concepts), validation(judged) if judged else {}
-        files = {name: resolve_model(name) for name in models}
-        found = {name: evaluate(model, protocol, strings, draws) for name, model in files.items()}
-    drawn: dict[str, Scores] = {name: one["scores"] for name, one in found.items()}
-    scores = {name: {key: Score.of(*pair) for key, pair in of.items()} for name, of in drawn.items()}
-    for model in files.values():
-        warn_of_everything(console, model)
-    show(console, f"{concepts.taxonomy.version} {language}, held-out", scores)
-    less = {name: gains(of, drawn[models[0]]) for name, of in drawn.items() if name != models[0]}
-    if less:
-        show(console, f"less {models[0]}", less)
-    for name, one in found.items():
-        console.print(f"{name}: {one['strings a second']:.0f} strings/s, {one['megabytes']:.0f} MB")
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        told = {
-            name: {
-                "strings a second": one["strings a second"],
-                "megabytes": one["megabytes"],
-                "scores": {key: asdict(score) for key, score in scores[name].items()},
-                "less the first": {key: asdict(score) for key, score in less.get(name, {}).items()},
-            }
-            for name, one in found.items()
+        asked = digest(protocol, strings, draws)
+        earlier = read_known(known, asked) if known else {}
+        files = dict(_to_run(argument, earlier) for argument in models)
+        found = {
+            title: evaluate(model, protocol, strings, draws) if model else earlier[title]
+            for title, model in files.items()
         }
-        out.write_text(json.dumps(told, indent=1, default=np.ndarray.tolist) + "\n", encoding="utf-8")
+    for title, one in found.items():
+        if one.everything:
+            warn_of_everything(console, title)
+    first = next(iter(found))
+    show(console, f"{concepts.taxonomy.version} {language}, held-out", {t: one.scores() for t, one in found.items()})
+    less = {title: gains(one.drawn, found[first].drawn) for title, one in found.items() if title != first}
+    if less:
+        show(console, f"less {first}", less)
+    for title, one in found.items():
+        when = "" if files[title] else " (in an earlier call)"
+        console.print(f"{title}: {one.strings_a_second:.0f} strings/s{when}, {one.megabytes:.0f} MB")
+    if out:
+        save(out, found, asked)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ def knows_everything(model: ModelFiles) -> bool:
     return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("everything"))
 
 
-def warn_of_everything(console: Console, model: ModelFiles) -> None:
-    if knows_everything(model):
-        told = f"{model.name} was trained on everything: its figures are no measure."
-        console.print(told, style="red", soft_wrap=True)
+def warn_of_everything(console: Console, title: str) -> None:
+    told = f"{title} was trained on everything: its figures are no measure."
+    console.print(told, style="red", soft_wrap=True)

@@ -8,7 +8,7 @@ what a leaderboard would say, for a model trained on this data no measure. What 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,15 +20,16 @@ from rich.table import Table
 from skillsim.errors import TrainingError
 from skillsim.esco import Bundle, Taxonomy, find_bundle, read_taxonomy
 from skillsim.esco_files import read_member
-from skillsim.model_files import resolve_model
+from skillsim.model_files import ModelFiles, resolve_model
 from skillsim.network import export_model
-from training.command import one_line_errors
+from training.command import one_line_errors, titled
 from training.splits.held_out import is_held_out
-from training.trained import warn_of_everything
+from training.trained import knows_everything, warn_of_everything
 
 _ROLES = ("skills", "occupations", "occupationSkillRelations")
 NOT_RUN = "Not run, as their data is on a hub: validation splits of the job tasks, job normalisation, skill extraction."
 Keep = Callable[[str, list[str]], bool]
+Scores = dict[str, dict[str, float]]  # by task and metric, by model's title
 
 
 def place(bundle: Bundle) -> None:
@@ -79,9 +80,27 @@ def task_of(name: str, version: str, language: str, keep: Keep | None) -> Any:
     return task
 
 
+def tasks(
+    model: ModelFiles, keep: dict[str, Keep], bundle: Bundle, everything: bool
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """(a task's name and number of queries, what it says of the model by metric)."""
+    import workrb
+
+    with TemporaryDirectory() as folder:
+        export_model(model, Path(folder))
+        encoder = workrb.models.BiEncoderModel(folder)
+    for name, one in keep.items():
+        for part, kept in (("held-out", one), ("all", None)) if everything else (("held-out", one),):
+            task = task_of(name, bundle.version, bundle.language, kept)
+            queries = len(task.datasets[bundle.language].query_texts)
+            metrics = task.evaluate(encoder, dataset_id=bundle.language)
+            yield f"{name}, {part} ({queries})", {metric: float(value) for metric, value in metrics.items()}
+
+
 def main(
     taxonomy: Path,
-    models: list[str] = typer.Argument(..., help="as encoder.model of the job"),
+    models: list[str] = typer.Argument(..., help="as encoder.model of the job, or TITLE=MODEL"),
+    known: Path = typer.Option(None, help="scores of an earlier call, to which these are added"),
     everything: bool = typer.Option(False, "--all", help="all queries too: minutes a model"),
     out: Path = typer.Option(None, help="where the scores go, as JSON"),
     version: str = typer.Option(None, help="of the taxonomy, where the folder holds several"),
@@ -91,28 +110,24 @@ def main(
     console = Console(width=120)
     with one_line_errors(console):
         try:
-            import workrb
+            import workrb  # noqa: F401
         except ImportError as error:
             raise TrainingError("WorkRB is not installed: pip install workrb.") from error
         bundle = find_bundle(taxonomy, language, version)
         place(bundle)
         keep = keep_held_out(read_taxonomy(bundle))
-        scores: dict[str, dict[str, float]] = {}
-        for model in models:
+        scores: Scores = json.loads(known.read_text(encoding="utf-8")) if known else {}
+        for title, model in map(titled, models):
             files = resolve_model(model)
-            warn_of_everything(console, files)
-            with TemporaryDirectory() as folder:
-                export_model(files, Path(folder))
-                encoder = workrb.models.BiEncoderModel(folder)
-            for name, one in keep.items():
-                for part, kept in (("held-out", one), ("all", None)) if everything else (("held-out", one),):
-                    task = task_of(name, bundle.version, language, kept)
-                    queries = len(task.datasets[language].query_texts)
-                    for metric, value in task.evaluate(encoder, dataset_id=language).items():
-                        scores.setdefault(f"{name}, {part} ({queries}), {metric}", {})[model] = float(value)
-    table = Table("", *models, title=f"WorkRB, ESCO {bundle.version}")
+            if knows_everything(files):
+                warn_of_everything(console, title)
+            for name, metrics in tasks(files, keep, bundle, everything):
+                for metric, value in metrics.items():
+                    scores.setdefault(f"{name}, {metric}", {})[title] = value
+    titles = list(dict.fromkeys(title for by_model in scores.values() for title in by_model))
+    table = Table("", *titles, title=f"WorkRB, ESCO {bundle.version}")
     for name, by_model in scores.items():
-        table.add_row(name, *(f"{by_model[model]:.3f}" for model in models))
+        table.add_row(name, *(f"{by_model[title]:.3f}" if title in by_model else "-" for title in titles))
     console.print(table)
     console.print(NOT_RUN)
     if out:
