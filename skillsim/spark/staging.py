@@ -28,6 +28,10 @@ STAGED = frozenset(
         "named",
         "orphans",
         "records",
+        "stars_0",
+        "stars_1",
+        "stars_below_0",
+        "stars_below_1",
         "texts",
         "tombstones",
     }

@@ -1,0 +1,90 @@
+"""Texts that mean one skill, gathered around the most frequent of them, under ids that stay. No Spark.
+
+Clusters are stars, the pivot view of correlation clustering (Ailon, Charikar and Newman, JACM 2008) with the most
+frequent text first in place of a random one: a text leads unless one that ranks above it leads and is within the
+threshold; every other text joins the leader that it is closest to. So every member is within the threshold of its
+leader, nothing is chained, and the partition is a function of the pairs and the ranks alone.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+# What became of a cluster between two partitions.
+CREATED, MERGED, SPLIT, ENDED = "created", "merged", "split", "ended"
+
+
+def ranks(counts: Rows, keys: npt.NDArray[np.str_]) -> Rows:
+    """(n,): of each text its place, the most mentioned first, equals by key."""
+    order = np.lexsort((keys, -counts))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place
+
+
+def stars(left: Rows, right: Rows, score: Floats, rank: Rows) -> Rows:
+    """(n,): the leader of each of n texts, itself where it leads.
+
+    `left`, `right`: (pairs,) rows of the texts within the threshold, each pair once, in any direction. Of leaders
+    equally close a text joins the one that ranks first.
+    """
+    n = len(rank)
+    one, other = np.concatenate([left, right]), np.concatenate([right, left])
+    near = sparse.csr_matrix((np.ones(len(one), dtype=np.int8), (one, other)), shape=(n, n))
+    leads = np.zeros(n, dtype=bool)
+    for row in np.argsort(rank):
+        leads[row] = not leads[near.indices[near.indptr[row] : near.indptr[row + 1]]].any()
+    joins = np.flatnonzero(~leads[one] & leads[other])
+    worst_first = joins[np.lexsort((-rank[other[joins]], np.concatenate([score, score])[joins]))]
+    leader = np.arange(n)
+    leader[one[worst_first]] = other[worst_first]  # of several the last one stays
+    return leader
+
+
+@dataclass(frozen=True)
+class Change:
+    """`other_id`: of the cluster that `cluster_id` went into (merged), or came out of (split)."""
+
+    event: str
+    cluster_id: str
+    other_id: str | None = None
+
+
+def new_id(leader: str, earlier: int) -> str:
+    """Of a cluster led by a text_key under which so many ids began earlier: never one of those again."""
+    return "c" + sha256(f"{leader}:{earlier}".encode()).hexdigest()[:15]
+
+
+def carry_ids(
+    before: Mapping[str, str], leaders: Mapping[str, str], began: Mapping[str, int]
+) -> tuple[dict[str, str], list[Change]]:
+    """({leader: cluster_id} of a new partition, what changed since the one before it).
+
+    `before`: {text_key: cluster_id}; `leaders`: {text_key: its leader's}; `began`: {leader: ids that began with it}.
+    An id goes on in the cluster with which it shares the most texts, if that cluster shares with no other id more.
+    Equal shares: the smallest id, the smallest leader. An id whose texts went into clusters that other ids hold is
+    merged into the one that has most of them; a cluster that holds no id is split off the id it shares most with.
+    """
+    shared = Counter((before[text], leader) for text, leader in leaders.items() if text in before)
+    into: dict[str, str] = {}
+    out_of: dict[str, str] = {}
+    for (old, leader), _ in sorted(shared.items(), key=lambda one: (-one[1], one[0])):
+        into.setdefault(old, leader)
+        out_of.setdefault(leader, old)
+    held = {leader: old for old, leader in into.items() if out_of[leader] == old}
+    ids = {leader: held.get(leader) or new_id(leader, began.get(leader, 0)) for leader in set(leaders.values())}
+    changes = [
+        Change(SPLIT, ids[leader], out_of[leader]) if leader in out_of else Change(CREATED, ids[leader])
+        for leader in ids.keys() - held.keys()
+    ]
+    for old in set(before.values()) - set(held.values()):
+        changes.append(Change(MERGED, old, ids[into[old]]) if old in into else Change(ENDED, old))
+    return ids, sorted(changes, key=lambda one: (one.event, one.cluster_id))

@@ -1,0 +1,84 @@
+"""The stars of `skillsim.clusters` over a table of pairs that no machine needs to hold.
+
+In a round every text leads that has no undecided neighbour above it, and its neighbours are decided: none of them
+leads. What is left once that is few enough is decided by the arrays' code in one task.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from skillsim.clusters import ranks, stars
+from skillsim.spark.tables import Tables
+
+# Pairs that one task decides: some 300 bytes each.
+AT_ONCE = 2_000_000
+
+
+def star_members(tables: Tables, pairs: DataFrame, texts: DataFrame, at_once: int = AT_ONCE) -> DataFrame:
+    """(text_key, leader_key, score) of every text; one that leads has itself and no score.
+
+    `pairs`: (left_key, right_key, score), those within the threshold, each once; `texts`: (text_key, mentions).
+    """
+    below = _decided(tables, _ranked(pairs, texts), at_once)
+    sides = [("left_key", "right_key"), ("right_key", "left_key")]
+    directed = [pairs.select(F.col(a).alias("text_key"), F.col(b).alias("leader_key"), "score") for a, b in sides]
+    edges = directed[0].unionByName(directed[1]).join(below, on="text_key", how="left_semi")
+    above = texts.join(below, on="text_key", how="left_anti").withColumnRenamed("text_key", "leader_key")
+    nearest = F.struct(-F.col("score"), -F.col("mentions"), F.col("leader_key"))
+    joined = edges.join(above, on="leader_key", how="inner").groupBy("text_key")
+    best = joined.agg(F.min_by(F.struct("leader_key", "score"), nearest).alias("best"))
+    members = texts.select("text_key").join(best, on="text_key", how="left")
+    leader = F.coalesce(F.col("best.leader_key"), F.col("text_key"))
+    return members.select("text_key", leader.alias("leader_key"), F.col("best.score").alias("score"))
+
+
+def _ranked(pairs: DataFrame, texts: DataFrame) -> DataFrame:
+    """(high, high_n, low, low_n): each pair, the one that ranks above the other first."""
+    sides = pairs.select("left_key", "right_key")
+    for side in ("left", "right"):
+        counted = texts.select(F.col("text_key").alias(f"{side}_key"), F.col("mentions").alias(f"{side}_n"))
+        sides = sides.join(counted, on=f"{side}_key", how="inner")
+    left_above = _rank("left") < _rank("right")
+    chosen = {
+        f"{name}{suffix}": F.when(left_above, F.col(f"{one}{of}")).otherwise(F.col(f"{other}{of}"))
+        for name, one, other in (("high", "left", "right"), ("low", "right", "left"))
+        for suffix, of in (("", "_key"), ("_n", "_n"))
+    }
+    return sides.select(*(column.alias(name) for name, column in chosen.items()))
+
+
+def _rank(side: str) -> Column:
+    return F.struct(-F.col(f"{side}_n"), F.col(f"{side}_key"))
+
+
+def _decided(tables: Tables, ranked: DataFrame, at_once: int) -> DataFrame:
+    """text_key of the texts that do not lead."""
+    edges, turn = tables.stage("stars_0", ranked), 0
+    below = edges.select(F.col("low").alias("text_key")).limit(0)
+    while edges.count() > at_once:
+        turn = 1 - turn
+        undecided = edges.select("low").distinct()
+        leads = edges.join(undecided.withColumnRenamed("low", "high"), on="high", how="left_anti")
+        now = leads.select(F.col("low").alias("text_key")).distinct()
+        below = tables.stage(f"stars_below_{turn}", below.unionByName(now))
+        for side in ("high", "low"):
+            edges = edges.join(below.withColumnRenamed("text_key", side), on=side, how="left_anti")
+        edges = tables.stage(f"stars_{turn}", edges)
+    return below.unionByName(edges.coalesce(1).mapInArrow(_finish, "text_key string"))
+
+
+def _finish(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    parts = [batch for batch in batches if batch.num_rows]
+    if not parts:
+        return
+    table = pa.Table.from_batches(parts)
+    high, low = (table[name].to_numpy(zero_copy_only=False).astype(str) for name in ("high", "low"))
+    keys, first, row = np.unique(np.concatenate([high, low]), return_index=True, return_inverse=True)
+    counts = np.concatenate([table[name].to_numpy() for name in ("high_n", "low_n")])[first]
+    leader = stars(row[: len(high)], row[len(high) :], np.ones(len(high), dtype=np.float32), ranks(counts, keys))
+    below = keys[leader != np.arange(len(keys))]
+    yield pa.RecordBatch.from_pydict({"text_key": pa.array(below, pa.string())})

@@ -1,0 +1,131 @@
+"""Stars against a graph library, and ids over a sequence of partitions."""
+
+from collections import Counter
+from collections.abc import Iterable
+from random import Random
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT, Change, carry_ids, new_id, ranks, stars
+
+Edge = tuple[int, int, int]
+
+
+def star_of(n: int, edges: Iterable[Edge], rank: Iterable[int]) -> list[int]:
+    table = np.array(list(edges), dtype=np.int64).reshape(-1, 3)
+    return stars(table[:, 0], table[:, 1], table[:, 2].astype(np.float32), np.array(list(rank))).tolist()
+
+
+@pytest.mark.parametrize(
+    ("edges", "leaders"),
+    [
+        ((), [0, 1, 2, 3]),
+        (((0, 1, 9), (1, 2, 9), (2, 3, 9)), [0, 0, 2, 2]),  # no chain: 2 is not within the threshold of 0
+        (((1, 0, 9), (0, 2, 9), (3, 0, 9)), [0, 0, 0, 0]),
+        (((0, 3, 5), (1, 3, 7)), [0, 1, 2, 1]),  # to the closest leader, not to the first
+        (((0, 3, 5), (1, 3, 5)), [0, 1, 2, 0]),  # to the first of equals
+        (((0, 1, 5), (1, 2, 9), (2, 3, 6)), [0, 2, 2, 2]),  # to one that ranks below it, and leads nevertheless
+    ],
+)
+def test_literal_stars(edges: tuple[Edge, ...], leaders: list[int]) -> None:
+    assert star_of(4, edges, range(4)) == leaders
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[int, list[Edge], list[int]]:
+    """(n, edges, ranks); few scores, so that many are equal."""
+    n = draw(st.integers(1, 12))
+    pairs = [(a, b) for b in range(n) for a in range(b)]
+    chosen = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    turned = [draw(st.permutations(pair)) for pair in chosen]
+    return n, [(a, b, draw(st.integers(1, 3))) for a, b in turned], draw(st.permutations(range(n)))
+
+
+@given(graphs())
+def test_stars_are_what_the_rule_says(case: tuple[int, list[Edge], list[int]]) -> None:
+    n, edges, rank = case
+    graph = nx.Graph()
+    graph.add_nodes_from(range(n))
+    graph.add_weighted_edges_from(edges)
+    leaders: set[int] = set()
+    for row in sorted(range(n), key=rank.__getitem__):
+        if leaders.isdisjoint(graph[row]):
+            leaders.add(row)
+    assert nx.is_dominating_set(graph, leaders)
+    found = star_of(n, edges, rank)
+    for row in range(n):
+        near = [(-graph[row][other]["weight"], rank[other], other) for other in graph[row] if other in leaders]
+        assert found[row] == (row if row in leaders else min(near)[2])
+
+
+@given(graphs(), st.randoms())
+def test_the_order_of_pairs_and_rows_does_not_matter(case: tuple[int, list[Edge], list[int]], random: Random) -> None:
+    n, edges, rank = case
+    to = random.sample(range(n), n)
+    renamed = [(to[a], to[b], score) for a, b, score in random.sample(edges, len(edges))]
+    moved = star_of(n, renamed, [rank[to.index(row)] for row in range(n)])
+    assert [moved[to[row]] for row in range(n)] == [to[leader] for leader in star_of(n, edges, rank)]
+
+
+def test_the_most_mentioned_ranks_first_and_equals_by_key() -> None:
+    assert ranks(np.array([3, 9, 3]), np.array(["b", "c", "a"])).tolist() == [2, 0, 1]
+
+
+def test_ids_over_five_days() -> None:
+    """Texts are letters; a partition is named by its leaders."""
+    began: Counter[str] = Counter()
+    before: dict[str, str] = {}
+    ever: set[str] = set()
+
+    def day(partition: dict[str, str]) -> tuple[dict[str, str], list[Change]]:
+        nonlocal before
+        leaders = {text: leader for leader, texts in partition.items() for text in texts}
+        ids, changes = carry_ids(before, leaders, began)
+        for change in changes:
+            if change.event in (CREATED, SPLIT):
+                assert change.cluster_id not in ever
+                ever.add(change.cluster_id)
+                began[next(leader for leader, one in ids.items() if one == change.cluster_id)] += 1
+        before = {text: ids[leader] for text, leader in leaders.items()}
+        return ids, changes
+
+    first, changes = day({"a": "abc", "x": "xy"})
+    assert {one.event for one in changes} == {CREATED}
+    a, x = first["a"], first["x"]
+    assert day({"a": "abcd", "x": "xy"}) == ({"a": a, "x": x}, [])  # an increment
+    assert day({"b": "abcd", "x": "xy"}) == ({"b": a, "x": x}, [])  # another text leads now
+    split, changes = day({"b": "bcd", "a": "a", "x": "xy"})
+    assert split == {"b": a, "x": x, "a": new_id("a", 1)}
+    assert changes == [Change(SPLIT, split["a"], a)]
+    merged, changes = day({"b": "bcdxy"})
+    assert merged == {"b": a}
+    assert changes == [Change(ENDED, split["a"]), Change(MERGED, x, a)]
+    again, changes = day({"b": "bcd", "x": "xy", "a": "a"})
+    assert again == {"b": a, "x": new_id("x", 1), "a": new_id("a", 2)}
+    assert changes == sorted(
+        [Change(SPLIT, again["x"], a), Change(CREATED, again["a"])], key=lambda one: (one.event, one.cluster_id)
+    )
+
+
+def test_of_equal_shares_the_smaller_id_and_leader_win() -> None:
+    ids, changes = carry_ids({"a": "c2", "b": "c1"}, {"a": "a", "b": "a"}, {})
+    assert ids == {"a": "c1"}
+    assert changes == [Change(MERGED, "c2", "c1")]
+    ids, changes = carry_ids({"a": "c1", "b": "c1"}, {"a": "a", "b": "b"}, {})
+    assert ids == {"a": "c1", "b": new_id("b", 0)}
+    assert changes == [Change(SPLIT, ids["b"], "c1")]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("0123"), st.sampled_from("abcdefgh"))))
+def test_no_id_is_held_twice_and_every_change_is_told(rows: list[tuple[str, str, str]]) -> None:
+    before = {text: f"c{old}" for text, old, _ in rows}
+    leaders = {text: leader for text, _, leader in rows}
+    ids, changes = carry_ids(before, leaders, {})
+    assert len(set(ids.values())) == len(ids) == len(set(leaders.values()))
+    told = {change.cluster_id for change in changes}
+    assert told == set(before.values()) ^ set(ids.values())
+    assert all(change.event in (CREATED, SPLIT) for change in changes if change.cluster_id in ids.values())

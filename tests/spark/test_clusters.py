@@ -1,0 +1,41 @@
+"""Stars by rounds in Spark are those of the arrays, whatever the pairs."""
+
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from skillsim.clusters import ranks, stars
+from skillsim.spark.clusters import star_members
+from skillsim.spark.tables import Tables
+
+
+@pytest.mark.parametrize("at_once", [0, 20, 10_000])
+def test_rounds_and_arrays_agree(spark: SparkSession, tmp_path: Path, at_once: int) -> None:
+    """Many small graphs in one: a line, a star, a ring, and dense random ones, with many equal counts and scores."""
+    random = Random(7)
+    n = 300
+    pairs = {(a, b) for a in range(n) for b in range(a + 1, min(n, a + 8)) if random.random() < 0.25}
+    pairs |= {(a, a + 1) for a in range(40)} | {(250, b) for b in range(251, 290)}
+    keys = np.array([f"{random.getrandbits(32):08x}" for _ in range(n)])
+    counts = np.array([random.choice((1, 1, 1, 2, 3, 500)) for _ in range(n)])
+    rows = [(*random.sample(pair, 2), random.choice((0.7, 0.8, 0.9))) for pair in sorted(pairs)]
+    left, right, score = (np.array(side) for side in zip(*rows, strict=True))
+    expected = stars(left, right, score.astype(np.float32), ranks(counts, keys))
+    table = [(str(keys[a]), str(keys[b]), float(s)) for a, b, s in rows]
+    texts = [(str(key), int(count)) for key, count in zip(keys, counts, strict=True)]
+    tables = Tables(spark, str(tmp_path / "out"))
+    found = star_members(
+        tables,
+        spark.createDataFrame(table, "left_key string, right_key string, score float"),
+        spark.createDataFrame(texts, "text_key string, mentions long"),
+        at_once,
+    ).collect()
+    assert {row["text_key"]: row["leader_key"] for row in found} == dict(zip(keys, keys[expected], strict=True))
+    scores = {frozenset((a, b)): s for a, b, s in table}
+    for row in found:
+        leads = row["leader_key"] == row["text_key"]
+        expected_score = None if leads else scores[frozenset((row["text_key"], row["leader_key"]))]
+        assert row["score"] == pytest.approx(expected_score)
