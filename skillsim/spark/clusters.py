@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.clusters import ranks, stars
+from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT, ranks, stars
 from skillsim.spark.tables import Tables
 
 # Pairs that one task decides: some 300 bytes each.
@@ -69,6 +69,57 @@ def _decided(tables: Tables, ranked: DataFrame, at_once: int) -> DataFrame:
             edges = edges.join(below.withColumnRenamed("text_key", side), on=side, how="left_anti")
         edges = tables.stage(f"stars_{turn}", edges)
     return below.unionByName(edges.coalesce(1).mapInArrow(_finish, "text_key string"))
+
+
+def carry_ids(members: DataFrame, before: DataFrame, began: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """({leader_key, cluster_id} of a new partition, {event, cluster_id, other_id, leader_key} of what changed).
+
+    As `skillsim.clusters.carry_ids` over tables. `members`: (text_key, leader_key); `before`: (text_key, cluster_id);
+    `began`: (leader_key), one row for each id that ever began with it.
+    """
+    pairs = members.join(before, on="text_key", how="inner").groupBy("cluster_id", "leader_key").count()
+    into = pairs.groupBy("cluster_id").agg(_most("leader_key").alias("leader_key"))
+    out_of = pairs.groupBy("leader_key").agg(_most("cluster_id").alias("cluster_id"))
+    held = into.join(out_of, on=["cluster_id", "leader_key"], how="left_semi")
+    earlier = began.groupBy("leader_key").agg(F.count("*").alias("earlier"))
+    number = F.coalesce(F.col("earlier"), F.lit(0)).cast("string")
+    fresh = F.concat(F.lit("c"), F.substring(F.sha2(F.concat_ws(":", "leader_key", number), 256), 1, 15))
+    found = (
+        members.select("leader_key")
+        .distinct()
+        .join(held, on="leader_key", how="left")
+        .join(earlier, on="leader_key", how="left")
+        .select(
+            "leader_key",
+            F.col("cluster_id").isNull().alias("is_new"),
+            F.coalesce("cluster_id", fresh).alias("cluster_id"),
+        )
+    )
+    source = out_of.withColumnRenamed("cluster_id", "other_id")
+    begun = found.where("is_new").join(source, on="leader_key", how="left")
+    event = F.when(F.col("other_id").isNull(), F.lit(CREATED)).otherwise(F.lit(SPLIT))
+    target = found.select("leader_key", F.col("cluster_id").alias("other_id"))
+    gone = (
+        before.select("cluster_id")
+        .distinct()
+        .join(held, on="cluster_id", how="left_anti")
+        .join(into, on="cluster_id", how="left")
+    )
+    ended = gone.join(target, on="leader_key", how="left")
+    how = F.when(F.col("other_id").isNull(), F.lit(ENDED)).otherwise(F.lit(MERGED))
+    columns = ("event", "cluster_id", "other_id", "leader_key")
+    changes = (
+        begun.withColumn("event", event)
+        .select(*columns)
+        .unionByName(
+            ended.withColumn("event", how).withColumn("leader_key", F.lit(None).cast("string")).select(*columns)
+        )
+    )
+    return found.select("leader_key", "cluster_id"), changes
+
+
+def _most(name: str) -> Column:
+    return F.min_by(F.col(name), F.struct(-F.col("count"), F.col(name)))
 
 
 def _finish(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

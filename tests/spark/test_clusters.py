@@ -1,5 +1,6 @@
 """Stars by rounds in Spark are those of the arrays, whatever the pairs."""
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from skillsim.clusters import ranks, stars
-from skillsim.spark.clusters import star_members
+from skillsim.clusters import Change, ranks, stars
+from skillsim.clusters import carry_ids as carry_ids_of_arrays
+from skillsim.spark.clusters import carry_ids, star_members
 from skillsim.spark.tables import Tables
 
 
@@ -39,3 +41,26 @@ def test_rounds_and_arrays_agree(spark: SparkSession, tmp_path: Path, at_once: i
         leads = row["leader_key"] == row["text_key"]
         expected_score = None if leads else scores[frozenset((row["text_key"], row["leader_key"]))]
         assert row["score"] == pytest.approx(expected_score)
+
+
+def test_ids_are_carried_as_on_arrays(spark: SparkSession) -> None:
+    """200 texts regrouped at random, some gone, some new; many clusters are split, merged and of equal shares."""
+    random = Random(11)
+    before = {f"t{row:03d}": f"c{random.randrange(60):02d}" for row in range(160)}
+    leaders: dict[str, str] = {}
+    for row in range(30, 200):
+        leader = f"t{row - random.randrange(4):03d}"
+        leaders[f"t{row:03d}"] = leader if leaders.get(leader) == leader else f"t{row:03d}"
+    began = [random.choice(sorted(set(leaders.values()))) for _ in range(40)]
+    expected, told = carry_ids_of_arrays(before, leaders, Counter(began))
+    found, changes = carry_ids(
+        spark.createDataFrame(list(leaders.items()), "text_key string, leader_key string"),
+        spark.createDataFrame(list(before.items()), "text_key string, cluster_id string"),
+        spark.createDataFrame([(leader,) for leader in began], "leader_key string"),
+    )
+    assert {row["leader_key"]: row["cluster_id"] for row in found.collect()} == expected
+    rows = changes.collect()
+    assert {event for event, *_ in rows} == {"created", "split", "merged", "ended"}
+    assert {Change(*row[:3]) for row in rows} == set(told)
+    assert len(rows) == len(told)
+    assert all((row["leader_key"] is not None) == (row["event"] in ("created", "split")) for row in rows)

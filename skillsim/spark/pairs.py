@@ -1,0 +1,141 @@
+"""Pairs of texts that may be variants of one skill: new texts against all, cell by cell (skillsim.pairs)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from skillsim.encoder import unpack_vectors
+from skillsim.pairs import cells_of, padded, pairs_in_cell
+from skillsim.variants import Variants
+
+# Texts of a cell that are compared at once; of a larger cell, two parts at a time.
+CELL_TEXTS = 2_000
+_SCORED = 8_192  # pairs
+
+_CELLS = "text_key string, new boolean, cells array<long>"
+_PAIRS = pa.schema(
+    [("left_key", pa.string()), ("right_key", pa.string()), ("cosine", pa.float32()), ("score", pa.float32())]
+)
+PAIRS_SQL = "left_key string, right_key string, cosine float, score float"
+_BLOCK = ["cell", "low", "high"]
+
+
+def find_pairs(
+    texts: DataFrame, variants: Variants, concepts: int, tasks: int, cell_texts: int = CELL_TEXTS
+) -> DataFrame:
+    """(left_key, right_key, cosine, score), the smaller key first, of all pairs with a new text that are worth keeping.
+
+    `texts`: (text_key, text, vector, concept_uris, new), each text once; `concepts`: of those URIs, the first so many
+    are cells of a text.
+    """
+    known = texts.select("text_key", "text", F.slice("concept_uris", 1, concepts).alias("concept_uris"), "new")
+    cells = known.mapInArrow(_cells, _CELLS)
+    blocks = _blocks(cells.select("text_key", "new", F.explode("cells").alias("cell")), cell_texts)
+    rows = blocks.join(cells.select("text_key", "cells"), on="text_key").join(
+        texts.select("text_key", "text", "vector"), on="text_key"
+    )
+    ordered = rows.repartition(tasks, *_BLOCK).sortWithinPartitions(*_BLOCK)
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from scored(_found(batches, variants.floor), variants)
+
+    return ordered.mapInArrow(run, PAIRS_SQL)
+
+
+def _cells(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        told = zip(batch.column("text").to_pylist(), batch.column("concept_uris").to_pylist(), strict=True)
+        cells = pa.array([cells_of(text, uris or ()) for text, uris in told], pa.list_(pa.int64()))
+        yield pa.RecordBatch.from_pydict(
+            {"text_key": batch.column("text_key"), "new": batch.column("new"), "cells": cells}
+        )
+
+
+def _blocks(cells: DataFrame, cell_texts: int) -> DataFrame:
+    """(text_key, new, salt, cell, low, high): where there is something new to compare, the texts of each block.
+
+    The texts of a large cell are dealt out to parts (salts), and a block holds those of one part or of two.
+    """
+    sizes = cells.groupBy("cell").agg(F.count("*").alias("texts"), F.max("new").alias("any_new"))
+    live = sizes.where((F.col("texts") > 1) & F.col("any_new"))
+    parts = F.ceil(F.col("texts") / F.lit(cell_texts)).cast("int")
+    dealt = cells.join(live.select("cell", parts.alias("parts")), on="cell").withColumn(
+        "salt", F.pmod(F.xxhash64("text_key"), F.col("parts")).cast("long")
+    )
+    other = F.explode(F.sequence(F.lit(0), F.col("parts") - 1)).alias("other")
+    spread = dealt.select("text_key", "new", "salt", "cell", other)
+    return spread.select(
+        "text_key",
+        "new",
+        "salt",
+        "cell",
+        F.least("salt", "other").alias("low"),
+        F.greatest("salt", "other").alias("high"),
+    )
+
+
+def _found(batches: Iterator[pa.RecordBatch], floor: float) -> Iterator[pa.RecordBatch]:
+    """Pairs of the blocks, which come one after another."""
+    for block in _by_block(batches):
+        cells, vectors = (
+            padded(block["cells"].combine_chunks()),
+            np.asarray(unpack_vectors(block["vector"]), np.float32),
+        )
+        new, salt = block["new"].to_numpy(zero_copy_only=False), block["salt"].to_numpy()
+        one_part = block["low"][0].as_py() == block["high"][0].as_py()
+        salt = np.zeros_like(salt) if one_part else salt
+        cell = block["cell"][0].as_py()
+        for left, right, cosine in pairs_in_cell(cell, cells, vectors, new, salt, floor):
+            yield pa.RecordBatch.from_pydict(
+                {
+                    "left_key": block["text_key"].take(left).combine_chunks(),
+                    "right_key": block["text_key"].take(right).combine_chunks(),
+                    "left": block["text"].take(left).combine_chunks(),
+                    "right": block["text"].take(right).combine_chunks(),
+                    "cosine": pa.array(cosine, pa.float32()),
+                }
+            )
+
+
+def _by_block(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Rows come ordered by block; one that goes on in the next batch waits for its rest."""
+    waiting: pa.Table | None = None
+    for batch in batches:
+        rows = pa.Table.from_batches([batch])
+        table = rows if waiting is None else pa.concat_tables([waiting, rows])
+        ids = [table[name].to_numpy() for name in _BLOCK]
+        starts = np.flatnonzero(np.any([one[1:] != one[:-1] for one in ids], axis=0)) + 1
+        edges = [0, *starts.tolist()]
+        for start, end in zip(edges, edges[1:], strict=False):
+            yield table.slice(start, end - start).combine_chunks()
+        waiting = table.slice(edges[-1])
+    if waiting is not None and waiting.num_rows:
+        yield waiting.combine_chunks()
+
+
+def scored(found: Iterator[pa.RecordBatch], variants: Variants) -> Iterator[pa.RecordBatch]:
+    """Those with a score worth keeping, the smaller key first."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in found:
+        waiting.append(batch)
+        if sum(one.num_rows for one in waiting) >= _SCORED:
+            yield _score(pa.Table.from_batches(waiting), variants)
+            waiting = []
+    if waiting:
+        yield _score(pa.Table.from_batches(waiting), variants)
+
+
+def _score(pairs: pa.Table, variants: Variants) -> pa.RecordBatch:
+    cosine = pairs["cosine"].to_numpy()
+    score = variants.score(pairs["left"].to_pylist(), pairs["right"].to_pylist(), cosine)
+    kept = np.flatnonzero(score >= variants.keep)
+    left, right = (pairs[f"{side}_key"].to_numpy(zero_copy_only=False)[kept].astype(str) for side in ("left", "right"))
+    turned = left > right
+    ordered = np.where(turned, right, left), np.where(turned, left, right)
+    columns = [*ordered, cosine[kept], score[kept].astype(np.float32)]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, kind.type) for column, kind in zip(columns, _PAIRS, strict=True)], schema=_PAIRS
+    )
