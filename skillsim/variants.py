@@ -5,19 +5,28 @@ pair is also compared word by word: words are paired off while they are the same
 typo or a short form. What is left over then, on one side or on both, tells variants from neighbours.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import snowballstemmer
 from rapidfuzz.distance import OSA, JaroWinkler
+from safetensors import safe_open
 from scipy.special import expit
 
+from skillsim.model_files import BUILTIN
 from skillsim.trees import Trees
+
+SHIPPED = {BUILTIN: Path(str(files("skillsim") / "data" / "variants" / f"{BUILTIN}.safetensors"))}  # by encoder.model
+METADATA = "variants"
+KEEP = 0.3  # a pair with a lower score is not kept: no threshold is set below
 
 Floats = npt.NDArray[np.float32]
 
@@ -229,6 +238,14 @@ class Variants:
     threshold: float
     keep: float
     floor: float
+
+    @staticmethod
+    def load(path: Path) -> "Variants":
+        """What training.variants wrote."""
+        with safe_open(str(path), framework="numpy") as file:
+            told = json.loads(file.metadata()[METADATA])
+            parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return Variants(parameters, told["weights"], told["threshold"], KEEP, told["floor"])
 
     @cached_property
     def _trees(self) -> Trees:

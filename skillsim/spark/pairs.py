@@ -1,4 +1,4 @@
-"""Pairs of texts that may be variants of one skill: new texts against all, cell by cell (skillsim.pairs)."""
+"""Pairs of texts that may be variants of one skill: new texts against all, cell by cell (skillsim.cells)."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from skillsim.cells import cells_of, padded, pairs_in_cell
 from skillsim.encoder import unpack_vectors
-from skillsim.pairs import cells_of, padded, pairs_in_cell
 from skillsim.variants import Variants
 
 # Texts of a cell that are compared at once; of a larger cell, two parts at a time.

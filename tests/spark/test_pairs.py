@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from skillsim.pairs import cells_of
+from skillsim.cells import cells_of
 from skillsim.spark.pairs import find_pairs
 from skillsim.variants import Variants
 

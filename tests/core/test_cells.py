@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skillsim.pairs import cells_of, padded, pairs_in_cell
+from skillsim.cells import cells_of, padded, pairs_in_cell
 
 FLOOR = 0.3
 

@@ -1,0 +1,185 @@
+"""Fit the decision whether two texts are variants of one skill, and say what it is worth:
+
+    python -m training.variants JUDGED_FOLDER TAXONOMY --extra FOLDER --version 1.1.1 [--encoder MODEL] [--out FILE]
+
+Its threshold is the lowest with a precision of .95 on the first halves of both golds (training.duplicates), and which
+joins at most 5% of the pairs to be kept apart (training.splits.traps); the second halves are for others to measure on
+(tests/benchmarks/duplicates.py). No string of V, of a held-out concept or of a trap is learnt from.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+from safetensors.numpy import save_file
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from skillsim.clusters import ranks, stars
+from skillsim.encoder import Encoder, load_encoder, vectors_of
+from skillsim.esco import find_bundle, read_taxonomy
+from skillsim.model_files import BUILTIN, resolve_model
+from skillsim.variants import FEATURES, METADATA, SHIPPED, Pairing, Variants, features, form, left_over
+from training import duplicates
+from training.command import one_line_errors
+from training.duplicates import Duplicates
+from training.fitting import tree_arrays
+from training.judged import read_judged
+from training.splits import with_folds
+from training.splits.held_out import Concepts, check
+from training.splits.traps import traps
+from training.train import learnable
+from training.variant_pairs import FLOOR, Skills, near_pairs
+
+TREES = {
+    "max_iter": 200,
+    "learning_rate": 0.08,
+    "max_leaf_nodes": 12,
+    "min_samples_leaf": 40,
+    "l2_regularization": 2.0,
+    "max_features": 0.5,
+}
+PRECISION = 0.95
+MOST_TRAPS = 0.05
+_PRIOR = 8.0  # pairs that a word's weight is drawn to the mean by
+_SEEN = 3  # pairs' weight from which a word has a weight of its own
+_FOLDS = 5
+_THRESHOLDS = np.round(np.arange(0.30, 1.0, 0.02), 2)
+
+Floats = npt.NDArray[np.float64]
+
+
+def word_weights(names: Sequence[Sequence[str]], same: npt.NDArray[np.bool_], weight: Floats) -> dict[str, float]:
+    """Log-odds that a pair is one skill, by a word that is left over in it (skillsim.variants.left_over)."""
+    rows = pd.DataFrame({"name": list(map(sorted, map(set, names))), "same": same, "weight": weight}).explode("name")
+    rows = rows.dropna(subset="name")
+    if rows.empty:
+        return {}
+    sums = rows.pivot_table("weight", "name", "same", "sum", fill_value=0.0).reindex(
+        columns=[False, True], fill_value=0.0
+    )
+    found = {}
+    for _, of in sums.groupby(sums.index.str[0]):
+        share = (of[True].sum() + 1) / (of.to_numpy().sum() + 2)
+        odds = np.log((of[True] + _PRIOR * share) / (of[False] + _PRIOR * (1 - share)))
+        found.update(odds[of.sum(axis=1) >= _SEEN].round(4).to_dict())
+    return found
+
+
+def fit(pairs: pd.DataFrame) -> tuple[dict[str, npt.NDArray[Any]], dict[str, float]]:
+    """(trees' arrays, word weights) of training.variant_pairs' rows. Made pairs say nothing of words.
+
+    A pair's own words are weighed by what the pairs of other folds say of them, as they will be of pairs unseen.
+    """
+    names = [left_over(*Pairing.of(form(a), form(b)).words()) for a, b in _sides(pairs)]
+    same, weight = pairs["same"].to_numpy(bool), pairs["weight"].to_numpy(float)
+    told = (pairs["source"] != "made").to_numpy()
+    fold = np.array([int(hashlib.sha256(a.encode()).hexdigest(), 16) % _FOLDS for a, _ in _sides(pairs)])
+
+    def weights_of(rows: npt.NDArray[np.bool_]) -> dict[str, float]:
+        chosen = np.flatnonzero(rows)
+        return word_weights([names[row] for row in chosen], same[chosen], weight[chosen])
+
+    table = np.empty((len(pairs), len(FEATURES)), np.float32)
+    for one in range(_FOLDS):
+        own = np.flatnonzero(fold == one)
+        of_fold = pairs.iloc[own]
+        told_by_others = weights_of(told & (fold != one))
+        sides = of_fold["a"].tolist(), of_fold["b"].tolist()
+        table[own] = features(*sides, of_fold["cosine"].to_numpy(), told_by_others)
+    trees = HistGradientBoostingClassifier(**TREES, early_stopping=False, random_state=0)
+    trees.fit(table, same, sample_weight=weight)
+    return tree_arrays(trees), weights_of(told)
+
+
+def _sides(pairs: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    return ((min(a, b), max(a, b)) for a, b in zip(pairs["a"], pairs["b"], strict=True))
+
+
+def scored_pairs(gold: Duplicates, encoder: Encoder, variants: Variants) -> tuple[npt.NDArray[np.int64], Floats]:
+    """((pairs, 2) rows, scores)."""
+    rows, cosines = near_pairs(gold.texts, vectors_of(encoder, gold.texts), variants.floor)
+    left, right = ([gold.texts[row] for row in side] for side in rows.T)
+    return rows, variants.score(left, right, cosines)
+
+
+def partition(n: int, rows: npt.NDArray[np.int64], scores: Floats, threshold: float) -> npt.NDArray[np.int64]:
+    """Stars of the pairs from a threshold on; texts are counted by their pairs, for want of mentions."""
+    kept = scores >= threshold
+    left, right = rows[kept].T
+    count = np.bincount(rows[kept].ravel(), minlength=n)
+    return stars(
+        left, right, scores[kept].astype(np.float32), ranks(count, np.array([f"{row:09d}" for row in range(n)]))
+    )
+
+
+def curve(gold: Duplicates, rows: npt.NDArray[np.int64], scores: Floats) -> pd.DataFrame:
+    """precision, recall and f1 at each of the thresholds."""
+    ones = np.ones((1, len(gold.pairs)))
+    told = [gold.found(partition(len(gold.texts), rows, scores, at).tolist()).scores(ones) for at in _THRESHOLDS]
+    return pd.DataFrame([{name: of[0] for name, of in one.items()} for one in told], index=_THRESHOLDS)
+
+
+def joined(pairs: pd.DataFrame, encoder: Encoder, variants: Variants) -> Floats:
+    """Scores of the trap list's pairs."""
+    left, right = (vectors_of(encoder, pairs[side].tolist()) for side in "ab")
+    return variants.score(pairs["a"].tolist(), pairs["b"].tolist(), np.einsum("ij,ij->i", left, right))
+
+
+def choose(curves: Mapping[str, pd.DataFrame], apart: Floats) -> float:
+    """The lowest threshold from which on all keep their precision, and traps apart; else the highest of all."""
+    good = np.array([np.mean(apart >= at) <= MOST_TRAPS for at in _THRESHOLDS])
+    for one in curves.values():
+        good &= (one["precision"] >= PRECISION).to_numpy()
+    return float(_THRESHOLDS[good][0]) if good.any() else float(_THRESHOLDS[-1])
+
+
+def main(
+    judged: Path,
+    taxonomy: Path,
+    extra: Path = typer.Option(..., help="folder of GitHub's topic aliases"),
+    encoder: str = typer.Option(BUILTIN, help="encoder.model of the job"),
+    out: Path = typer.Option(None, help="unset: the file that is shipped for this encoder"),
+    version: str = typer.Option(None, help="of the taxonomy, where the folder holds several"),
+    language: str = typer.Option("en", help="of its labels"),
+) -> None:
+    """Fit, choose, write."""
+    console = Console(width=130)
+    with one_line_errors(console):
+        concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
+        check(concepts)
+        listed = traps(concepts)
+        golds = {"github": duplicates.github(extra), "esco": duplicates.esco(concepts)}
+        strings = learnable(with_folds(read_judged(judged)))
+        model = load_encoder(resolve_model(encoder))
+    pairs = Skills(concepts, strings, listed).pairs(model)
+    parameters, weights = fit(pairs)
+    variants = Variants(parameters, weights, 1.0, 0.0, FLOOR)
+    curves = {}
+    for name, sets in golds.items():
+        gold = duplicates.half(sets, 0)
+        curves[name] = curve(gold, *scored_pairs(gold, model, variants))
+    scores, same = joined(listed, model, variants), listed["same"].to_numpy(bool)
+    threshold = choose(curves, scores[~same])
+    table = Table("threshold", *(f"{name} {one}" for name in curves for one in ("P", "R", "F1")), "traps", "variants")
+    for at in sorted({*_THRESHOLDS[::5].tolist(), threshold}):
+        cells = [f"{curves[name].loc[at, one]:.3f}" for name in curves for one in ("precision", "recall", "f1")]
+        table.add_row(f"{at:.2f}", *cells, f"{(scores[~same] >= at).mean():.3f}", f"{(scores[same] >= at).mean():.3f}")
+    console.print(pairs.groupby(["source", "same"]).size().to_string())
+    console.print(table)
+    target = out or SHIPPED[encoder]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    told = {"model_id": model.model_id, "weights": weights, "threshold": threshold, "floor": FLOOR}
+    save_file(parameters, target, metadata={METADATA: json.dumps(told)})
+    console.print(f"{target}: threshold {threshold}, {target.stat().st_size / 1024:.0f} kB")
+
+
+if __name__ == "__main__":
+    typer.run(main)
