@@ -1,0 +1,146 @@
+"""Clusters as duplicates of two golds: ours, a cosine threshold with connected components, and SemHash.
+
+`python tests/benchmarks/duplicates.py` joins GitHub's topic aliases, and the labels of held-out ESCO concepts
+(training.duplicates), by the same vectors in the same run. Each peer's threshold is the one with the best F1 among
+those with a precision of .95 on the first half of a gold, ours the shipped one; figures are of the second half, with
+95% intervals by set. The trap list (training.splits.traps) is scored beside them. SemHash takes part where it is
+installed (pip install semhash==0.5.0).
+"""
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from rich.console import Console
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from skillsim.encoder import Encoder, load_encoder, vectors_of
+from skillsim.esco import find_bundle, read_taxonomy
+from skillsim.metrics import Score
+from skillsim.model_files import BUILTIN, resolve_model
+from skillsim.variants import SHIPPED, Variants
+from tests.benchmarks import RESULTS, SHARED, machine, require, save, show
+from training import duplicates
+from training.duplicates import Duplicates, Found, difference
+from training.protocol import unit_weights
+from training.splits.held_out import Concepts
+from training.splits.traps import traps
+from training.variant_pairs import near_pairs
+from training.variants import PRECISION, joined, partition, scored_pairs
+
+OURS = "skillsim"
+DRAWS = 1_000
+_COSINES = np.round(np.arange(0.60, 1.0, 0.01), 2)
+
+Clusters = npt.NDArray[np.int64]
+At = Callable[[float], Clusters]
+
+
+def by_cosine(gold: Duplicates, encoder: Encoder) -> At:
+    """Connected components of the pairs with a cosine from a threshold on."""
+    rows, cosines = near_pairs(gold.texts, vectors_of(encoder, gold.texts), float(_COSINES[0]))
+    n = len(gold.texts)
+
+    def at(threshold: float) -> Clusters:
+        kept = rows[cosines >= threshold]
+        graph = sparse.csr_matrix((np.ones(len(kept)), kept.T), shape=(n, n))
+        return np.asarray(connected_components(graph, directed=False)[1])
+
+    return at
+
+
+def by_semhash(gold: Duplicates, encoder: Encoder) -> At:
+    from semhash import SemHash
+
+    vectors = vectors_of(encoder, gold.texts)
+    place = {text: row for row, text in enumerate(gold.texts)}
+    index = SemHash.from_embeddings(vectors, gold.texts, model=None)
+
+    def at(threshold: float) -> Clusters:
+        cluster = np.arange(len(gold.texts))
+        for one in index.self_deduplicate(threshold=threshold).filtered:
+            cluster[place[one.record]] = place[one.duplicate_of]
+        return cluster
+
+    return at
+
+
+def best(gold: Duplicates, at: At) -> float:
+    """The threshold with the best F1 of those that reach the precision; the highest where none does."""
+    ones = np.ones((1, len(gold.pairs)))
+    found = [(float(threshold), gold.found(at(threshold).tolist()).scores(ones)) for threshold in _COSINES]
+    reached = [(scores["f1"][0], threshold) for threshold, scores in found if scores["precision"][0] >= PRECISION]
+    return max(reached)[1] if reached else float(_COSINES[-1])
+
+
+def systems(sets: dict[str, frozenset[str]], encoder: Encoder, variants: Variants) -> dict[str, tuple[float, Found]]:
+    """By name: the threshold, and what it finds on the second half."""
+    chosen, scored = duplicates.half(sets, 0), duplicates.half(sets, 1)
+    rows, scores = scored_pairs(scored, encoder, variants)
+    ours = partition(len(scored.texts), rows, scores, variants.threshold)
+    found = {OURS: (variants.threshold, scored.found(ours.tolist()))}
+    peers = {"cosine, connected": by_cosine} | ({"SemHash": by_semhash} if find_spec("semhash") else {})
+    for name, peer in peers.items():
+        threshold = best(chosen, peer(chosen, encoder))
+        found[name] = threshold, scored.found(peer(scored, encoder)(threshold).tolist())
+    return found
+
+
+def _cell(score: Score) -> str:
+    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+
+
+def report(console: Console, title: str, found: dict[str, tuple[float, Found]]) -> dict[str, Any]:
+    n = len(found[OURS][1].recall)
+    weights = unit_weights([str(row) for row in range(n)], DRAWS).astype(float)
+    rows, told = [], {}
+    for name, (threshold, one) in found.items():
+        scores = {key: Score.of(values, n) for key, values in one.scores(weights).items()}
+        less = difference(found[OURS][1], one, weights)
+        told[name] = {"threshold": threshold, "b-cubed": one.b_cubed(), "ours less it": vars(less)}
+        told[name] |= {key: vars(score) for key, score in scores.items()}
+        cells = [_cell(scores[key]) for key in ("precision", "recall", "f1")]
+        rows.append(
+            [name, f"{threshold:.2f}", *cells, f"{one.b_cubed()['f1']:.3f}", "" if name == OURS else _cell(less)]
+        )
+    show(console, title, ["", "from", "precision", "recall", "F1", "B-cubed F1", "ours less it, F1"], rows)
+    return told
+
+
+def main(
+    shared: Path = typer.Option(SHARED, help="folder of the data"),
+    encoder: str = typer.Option(BUILTIN, help="encoder.model of the job"),
+    decision: Path = typer.Option(None, help="by training.variants; unset: the shipped one"),
+    out: Path = typer.Option(RESULTS / "duplicates.json"),
+) -> None:
+    """Score, print, save."""
+    require(shared / "extra" / duplicates.ALIASES, shared / "esco")
+    console = Console(width=150)
+    model = load_encoder(resolve_model(encoder))
+    variants = Variants.load(decision or SHIPPED[encoder])
+    concepts = Concepts(read_taxonomy(find_bundle(shared / "esco", "en", "1.1.1")))
+    golds = {"GitHub's topics": duplicates.github(shared / "extra"), "held-out ESCO labels": duplicates.esco(concepts)}
+    result: dict[str, Any] = {"machine": machine(), "model_id": model.model_id}
+    for name, sets in golds.items():
+        result[name] = report(console, name, systems(sets, model, variants))
+    listed = traps(concepts)
+    hit = joined(listed, model, variants) >= variants.threshold
+    for name, same in (("traps", False), ("variants", True)):
+        rows = hit[(listed["same"] == same).to_numpy()]
+        weights = unit_weights([str(row) for row in range(len(rows))], DRAWS).astype(float)
+        score = Score.of(weights @ rows / len(rows), len(rows))
+        result[f"{name} joined"] = vars(score)
+        console.print(f"{name} joined: {_cell(score)} of {len(rows)}")
+    save(out, result)
+
+
+if __name__ == "__main__":
+    typer.run(main)
