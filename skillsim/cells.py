@@ -6,6 +6,7 @@ are compared, and a pair that shares several cells is found in the first of them
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -22,17 +23,22 @@ Bools = npt.NDArray[np.bool_]
 _NO_CELL = np.iinfo(np.int64).max
 _BLOCK = 1_024  # texts of a cell whose cosines are held at once
 _PAIRS = 16_384  # pairs whose cells are compared at once
+_INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie above it, those of concepts from 0 on
+_SHORT = 5  # letters that may be initials
 
 
 def cells_of(text: str, concept_uris: Sequence[str]) -> list[int]:
-    """Ascending; a cell of letters is negative, so that it comes before one of concepts."""
+    """Ascending: first cells of initials, then of letters, then of concepts."""
     told = form(text)
     letters = {f"written {told.compact}", f"words {' '.join(sorted(told.stems))}"}
-    if len(told.words) > 1:
-        letters.add(f"short {told.initials}")
-    elif len(told.compact) <= 5:
-        letters.add(f"short {told.compact}")
-    return sorted({-1 - _hash(name) for name in letters} | {_hash(uri) for uri in concept_uris})
+    initials = told.initials if len(told.words) > 1 else {told.compact} if len(told.compact) <= _SHORT else set()
+    found = {_INITIALS - _hash(name) for name in initials}
+    return sorted(found | {-1 - _hash(name) for name in letters} | {_hash(uri) for uri in concept_uris})
+
+
+def is_single(text: str) -> bool:
+    """Whether a text is one word, which initials may stand for."""
+    return len(form(text).words) == 1
 
 
 @lru_cache(maxsize=100_000)
@@ -48,29 +54,43 @@ def padded(cells: pa.Array) -> Rows:
     return matrix
 
 
-def pairs_in_cell(
-    cell: int, cells: Rows, vectors: Floats, new: Bools, salt: Rows, floor: float
-) -> Iterator[tuple[Rows, Rows, Floats]]:
-    """(left, right, cosine) of the pairs that are found in this cell, in parts; one of each pair is `new` at least.
+@dataclass(frozen=True)
+class Texts:
+    """n texts to compare: `cells`: (n, ...), padded; `vectors`: (n, dimension), unit length; `single`: is_single."""
 
-    `cells`: (n, ...) of its texts, padded; `vectors`: (n, dimension), unit length. In a cell of concepts a pair has a
-    cosine of `floor` at least. Where `salt` differs among the texts, only pairs of different salt.
+    cells: Rows
+    vectors: Floats
+    new: Bools
+    single: Bools
+
+    def take(self, rows: Rows) -> "Texts":
+        return Texts(self.cells[rows], self.vectors[rows], self.new[rows], self.single[rows])
+
+
+def pairs_in_cell(
+    cell: int, texts: Texts, floor: float, part: Rows | None = None
+) -> Iterator[tuple[Rows, Rows, Floats]]:
+    """(left, right, cosine) of the pairs that are found in this cell, in parts; one of each pair is new at least.
+
+    In a cell of concepts a pair has a cosine of `floor` at least, in one of initials one side is a single word.
+    With `part`, of each text: only pairs of different parts.
     """
-    fresh = np.flatnonzero(new)
-    across = len(salt) > 0 and bool((salt != salt[0]).any())
-    order = np.arange(len(vectors))
+    fresh = np.flatnonzero(texts.new)
+    order = np.arange(len(texts.vectors))
     for start in range(0, len(fresh), _BLOCK):
         rows = fresh[start : start + _BLOCK]
-        cosines = vectors[rows] @ vectors.T
-        once = (order[None, :] != rows[:, None]) & (~new[None, :] | (order[None, :] > rows[:, None]))
-        if across:
-            once &= salt[None, :] != salt[rows][:, None]
+        cosines = texts.vectors[rows] @ texts.vectors.T
+        once = (order[None, :] != rows[:, None]) & (~texts.new[None, :] | (order[None, :] > rows[:, None]))
+        if part is not None:
+            once &= part[None, :] != part[rows][:, None]
         if cell >= 0:
             once &= cosines >= floor
+        elif cell <= _INITIALS:
+            once &= texts.single[None, :] != texts.single[rows][:, None]
         left, right = np.nonzero(once)
-        for part in range(0, len(left), _PAIRS):
-            one, other = left[part : part + _PAIRS], right[part : part + _PAIRS]
-            here = _first_shared(cells[rows[one]], cells[other]) == cell
+        for first in range(0, len(left), _PAIRS):
+            one, other = left[first : first + _PAIRS], right[first : first + _PAIRS]
+            here = _first_shared(texts.cells[rows[one]], texts.cells[other]) == cell
             yield rows[one[here]], other[here], cosines[one[here], other[here]]
 
 

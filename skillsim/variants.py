@@ -1,6 +1,6 @@
 """Whether two texts are variants of one skill: what a pair looks like, and a decision that was fitted on it. No Spark.
 
-The cosine of two texts says that they speak of one thing, and says so of "inbound sales" and "outbound sales" too. So a
+The cosine of two texts says that they speak of one thing, and says so of "day shifts" and "night shifts" too. So a
 pair is also compared word by word: words are paired off while they are the same up to inflection, a missing space, a
 typo or a short form. What is left over then, on one side or on both, tells variants from neighbours.
 """
@@ -9,18 +9,19 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import snowballstemmer
 from rapidfuzz.distance import OSA, JaroWinkler
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from scipy.special import expit
+from snowballstemmer.english_stemmer import EnglishStemmer  # not PyStemmer, which snowballstemmer takes where it is
 
+from skillsim.errors import DeciderError
 from skillsim.model_files import BUILTIN
 from skillsim.trees import Trees
 
@@ -30,7 +31,8 @@ KEEP = 0.3  # a pair with a lower score is not kept: no threshold is set below
 
 Floats = npt.NDArray[np.float32]
 
-_WORD = re.compile(r"[^\W_]+[+#]*|[+#]+")
+_STEMMER = EnglishStemmer()
+_WORD = re.compile(r"(?:[^\W_]|[^\x00-\x7f\s])+[+#]*|[+#]+")  # with the vowel signs of scripts that have them
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _AGENT = re.compile(r"(?:or|er|ist|ian)s?$")
 _FILLERS = frozenset(("a", "an", "and", "for", "in", "of", "on", "or", "the", "to", "using", "with", "your"))
@@ -38,7 +40,7 @@ _PREFIXES = frozenset(
     ("anti", "bi", "de", "dis", "down", "hyper", "im", "in", "inter", "intra", "macro", "micro", "mono", "multi", "no")
     + ("non", "out", "over", "post", "pre", "re", "sub", "trans", "un", "under", "up")
 )
-# Letters of the longer word from which one slip, or two, make no other word.
+# Letters of the longer stem from which one slip, or two, make no other word.
 _ONE_SLIP, _TWO_SLIPS = 5, 9
 _NO_TYPO = 30.0  # letters: longer than any word with one
 _UNSEEN = -3.0  # weight of a word that no fitted pair left over
@@ -77,25 +79,20 @@ class Form:
     stems: tuple[str, ...]  # of the words
     compact: str  # its letters and digits
     numbers: frozenset[str]
-    initials: str
+    initials: frozenset[str]  # of all words, and of those without fillers
 
 
 @lru_cache(maxsize=200_000)
 def form(text: str) -> Form:
     every = _WORD.findall(text)
     words = tuple(word for word in every if word not in _FILLERS) or tuple(every)
-    initials = "".join(word[0] for word in every)
+    initials = frozenset("".join(word[0] for word in of) for of in (every, words))
     return Form(words, tuple(map(_stem, words)), "".join(every), frozenset(_NUMBER.findall(text)), initials)
 
 
 @lru_cache(maxsize=200_000)
 def _stem(word: str) -> str:
-    return str(_stemmer().stemWord(word)) if word.isalpha() else word
-
-
-@cache
-def _stemmer() -> Any:
-    return snowballstemmer.stemmer("english")
+    return str(_STEMMER.stemWord(word)) if word.isalpha() else word
 
 
 @dataclass
@@ -131,7 +128,7 @@ class Pairing:
                     break
 
     def _join(self) -> None:
-        """A word of one side that two or three neighbours of the other make together."""
+        """A word of one side that two or three of what is left of the other make together, in their order."""
         for words, left, others, right in (
             (self.a.words, self.left, self.b.words, self.right),
             (self.b.words, self.right, self.a.words, self.left),
@@ -155,7 +152,7 @@ class Pairing:
         return True
 
     def _is_short(self, x: int, y: int) -> bool:
-        """Whether one word has letters of the other in their order, the first among them: "mgmt", "k8s" not."""
+        """Whether one word has letters of the other in their order, the first among them: "mgt", not "i18n"."""
         short, long = sorted((self.a.words[x], self.b.words[y]), key=len)
         place = 0
         for letter in short:
@@ -208,7 +205,7 @@ def _row(a: Form, b: Form, cosine: float, weights: Mapping[str, float]) -> list[
         weight if both else _NOTHING,
         bool(a.numbers and b.numbers and a.numbers != b.numbers),
         bool(a.numbers) != bool(b.numbers),
-        len(short) > 1 and (a.initials == b.compact or b.initials == a.compact),
+        len(short) > 1 and (b.compact in a.initials or a.compact in b.initials),
         any(_prefixed(x, y) or _prefixed(y, x) for x in a.words for y in b.words),
         [s for s in a.stems if s in shared] != [s for s in b.stems if s in shared],
         sum(_differ_in_agent(x, y) for x in a.words for y in b.words if _stem(x) == _stem(y)),
@@ -221,7 +218,7 @@ def _prefixed(word: str, other: str) -> bool:
 
 
 def _differ_in_agent(word: str, other: str) -> bool:
-    """ "illustrator" and "illustration" have one stem."""
+    """ "auditor" and "auditing" have one stem."""
     return bool(_AGENT.search(word)) != bool(_AGENT.search(other))
 
 
@@ -238,14 +235,22 @@ class Variants:
     threshold: float
     keep: float
     floor: float
+    model_id: str  # whose cosines it was fitted on
 
     @staticmethod
     def load(path: Path) -> "Variants":
-        """What training.variants wrote."""
-        with safe_open(str(path), framework="numpy") as file:
-            told = json.loads(file.metadata()[METADATA])
-            parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Variants(parameters, told["weights"], told["threshold"], KEEP, told["floor"])
+        """What training.variants wrote. Raises DeciderError for another file, and for one of other features."""
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                told = json.loads((file.metadata() or {})[METADATA])
+                parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if tuple(told["features"]) != FEATURES:
+                raise ValueError("it was fitted on other features")
+            return Variants(parameters, told["weights"], told["threshold"], KEEP, told["floor"], told["model_id"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DeciderError(
+                f"{path} is no fitted decision on variants ({error}): fit one, by `python -m training.variants`."
+            ) from error
 
     @cached_property
     def _trees(self) -> Trees:

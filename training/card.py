@@ -19,7 +19,7 @@ from rich.console import Console
 from skillsim.errors import TrainingError
 from skillsim.model_files import SMALL, SMALL_ADAPTER, resolve_model
 from skillsim.network import ADAPTER_FILE
-from training.command import one_line_errors
+from training.command import one_line_errors, read_json
 from training.evaluate import Evaluated, read_known
 from training.pairs import LICENCES
 from training.protocol import CUT, gains
@@ -67,7 +67,6 @@ def card(
         found=found,
         scores=scores,
         gains={title: gains(one.drawn, found[first].drawn) for title, one in found.items()},
-        seed=SEED,
         over_seed=gains(found[OURS].drawn, found[SEED].drawn) if SEED in found else {},
         keys=[key for key in keys if not key.startswith("V ")],
         judged=[key for key in keys if key.startswith("V ")],
@@ -77,13 +76,6 @@ def card(
     )
 
 
-def _read(file: Path) -> Told:
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{file} cannot be read as JSON ({error}).") from error
-
-
 def main(
     shipped: Path = typer.Option(SMALL_ADAPTER.parent, help="folder of what is shipped"),
     measured: Path = typer.Option(MEASURED, help="folder of what was measured"),
@@ -91,13 +83,13 @@ def main(
 ) -> None:
     """Write the card."""
     with one_line_errors(Console()):
-        told = [_read(file) for file in (shipped / FILE, measured / FILE)]
-        found, workrb = read_known(measured / "encoders.json"), _read(measured / "workrb.json")
+        told = [read_json(file) for file in (shipped / FILE, measured / FILE)]
+        found, workrb = read_known(measured / "encoders.json"), read_json(measured / "workrb.json")
         model_id = resolve_model(str(measured / ADAPTER_FILE)).model_id
         try:
             megabytes = (shipped / SMALL_ADAPTER.name).stat().st_size / 1e6
             text = card(told[0], told[1], model_id, found, workrb, megabytes)
-        except (OSError, KeyError, StopIteration, UndefinedError) as error:
+        except (OSError, KeyError, UndefinedError) as error:
             raise TrainingError(f"not all that the commands write is here ({error!r}): run them again.") from error
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")

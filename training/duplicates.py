@@ -4,14 +4,15 @@
 - `esco`: the labels of held-out concepts (training.splits.held_out).
 
 Sets are halved by hash: on one half a threshold is chosen, the other is scored. Pairs that differ in a number, a
-version or a role word alone count neither for nor against a partition: one may want them apart or together.
+version or a role word alone count neither for nor against a partition (except in B-cubed, which knows no pairs): one
+may want them apart or together.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from pathlib import Path
 
@@ -168,5 +169,6 @@ def differ_in_version(one: str, other: str) -> bool:
     return _bare(one) == _bare(other)
 
 
+@lru_cache(maxsize=100_000)
 def _bare(text: str) -> list[str]:
     return _ROLE.sub(" ", _NUMBER.sub(" ", text)).split()

@@ -5,7 +5,7 @@
 Every score has a 95% interval by a bootstrap over concepts, occupations, or strings; the second table is each model
 less the first, drawn together. With --judged also how often cosine alone links the strings of V: nothing else takes
 part. A model is what encoder.model of the job may be, or TITLE=MODEL; with --known one whose scores an earlier call
-saved (--out) is not run again, and is named by its title where its files are gone.
+saved (--out) is not run again, and is named by its title alone where its files are gone.
 """
 
 import json
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,8 @@ def digest(protocol: Protocol, judged: dict[str, pd.DataFrame], draws: int) -> s
     """Of all that is asked: scores are only compared where it is the same."""
     queries = (protocol.synonyms, protocol.synonyms.noised(noisy), protocol.jobs, protocol.skills)
     asked = [
+        sorted(protocol.concepts.labels.items()),
+        protocol.occupations,
         protocol.pairs[["a", "b", "kind"]].to_numpy().tolist(),
         [[one.texts, one.right, one.unit] for one in queries],
         {part: [rows["text"].tolist(), list(map(sorted, rows["accepted"]))] for part, rows in judged.items()},
@@ -103,9 +106,11 @@ def save(out: Path, found: dict[str, Evaluated], asked: str) -> None:
         for title, one in found.items()
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    draws: dict[str, Any] = {f"{title}\n{key}": v for title, one in found.items() for key, (v, _) in one.drawn.items()}
+    draws: dict[str, Any] = {
+        f"{one.model_id}\n{key}": values for one in found.values() for key, (values, _) in one.drawn.items()
+    }
     np.savez_compressed(out.with_suffix(".npz"), asked=np.array(asked), **draws)
+    out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def read_known(file: Path, asked: str | None = None) -> dict[str, Evaluated]:
@@ -124,11 +129,11 @@ def read_known(file: Path, asked: str | None = None) -> dict[str, Evaluated]:
                     one["everything"],
                     one["strings a second"],
                     one["megabytes"],
-                    {key: (draws[f"{title}\n{key}"], score["n"]) for key, score in one["scores"].items()},
+                    {key: (draws[f"{one['model_id']}\n{key}"], score["n"]) for key, score in one["scores"].items()},
                 )
                 for title, one in told.items()
             }
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile) as error:
         raise TrainingError(f"{file} and its .npz cannot be read as scores of this command ({error!r}).") from error
 
 
@@ -149,7 +154,7 @@ def _to_run(argument: str, known: dict[str, Evaluated]) -> tuple[str, ModelFiles
     try:
         model = resolve_model(name)
     except ModelError:
-        if title in known:
+        if title in known and title == name:
             return title, None
         raise
     return title, None if title in known and known[title].model_id == model.model_id else model
@@ -174,6 +179,8 @@ def main(
         asked = digest(protocol, strings, draws)
         earlier = read_known(known, asked) if known else {}
         files = dict(_to_run(argument, earlier) for argument in models)
+        if len(files) < len(models):
+            raise TrainingError("two models have one title: name them TITLE=MODEL.")
         found = {
             title: evaluate(model, protocol, strings, draws) if model else earlier[title]
             for title, model in files.items()
@@ -190,7 +197,7 @@ def main(
         when = "" if files[title] else " (in an earlier call)"
         console.print(f"{title}: {one.strings_a_second:.0f} strings/s{when}, {one.megabytes:.0f} MB")
     if out:
-        save(out, found, asked)
+        save(out, found | {title: one for title, one in earlier.items() if title not in found}, asked)
 
 
 if __name__ == "__main__":

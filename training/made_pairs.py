@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from skillsim.sample import typo
+from skillsim.text import parse_mention
 from training.noise import abbreviation, acronym
 
 Change = Callable[[Random, str], str]
@@ -31,15 +32,16 @@ _ENDINGS = {
     "training": "train",
 }
 _SPELLINGS = (
-    ("isation", "ization"),
-    ("ise", "ize"),
-    ("our", "or"),
-    ("lling", "ling"),
-    ("yse", "yze"),
-    ("ence", "ense"),
+    (re.compile(r"(?<=\w)isation\b"), "ization"),
+    (re.compile(r"(?<=\w)ys(?=e|ing)"), "yz"),
+    (re.compile(r"(?<=\w)lling\b"), "ling"),
+    (re.compile(r"\b(behavi|col|fav|harb|hon|lab|neighb)our"), r"\1or"),
+    (re.compile(r"(?<=\w)ogue\b"), "og"),
+    (re.compile(r"\bcentre\b"), "center"),
 )
 _PHRASES = ("{} skills", "{} skill", "{} experience", "{} knowledge", "basic {}", "good {} skills", "{} abilities")
 _PREFIXES = ("anti", "de", "in", "inter", "micro", "multi", "non", "post", "pre", "re", "sub", "un")
+_SHORTEST = 5  # letters of a word that has a plural: "aws" and "ios" have none
 _LONG = 7  # letters of a word that stays legible with a slip
 
 
@@ -88,13 +90,14 @@ def turned(rng: Random, text: str) -> str:
 
 def plural(rng: Random, text: str) -> str:
     """Or singular."""
-    if not text[-1:].isalpha() or text.endswith("ss"):
+    word = text.rsplit(maxsplit=1)[-1] if text.split() else ""
+    if len(word) < _SHORTEST or not word.isalpha() or word.endswith("ss"):
         return text
     return text[:-1] if text.endswith("s") else f"{text}s"
 
 
 def as_deed(rng: Random, text: str) -> str:
-    """ "project management": "managing project"; "unit testing": "unit test"."""
+    """ "yard management": "managing yard"; "smoke testing": "smoke test"."""
     words = text.split()
     if len(words) == 2 and words[1] in _DEEDS:
         return f"{_DEEDS[words[1]]} {words[0]}"
@@ -102,10 +105,9 @@ def as_deed(rng: Random, text: str) -> str:
 
 
 def respelled(rng: Random, text: str) -> str:
-    """British for American."""
+    """American for British."""
     for british, american in _SPELLINGS:
-        if british in text:
-            return text.replace(british, american)
+        text = british.sub(american, text)
     return text
 
 
@@ -143,7 +145,8 @@ def made_pairs(texts: Sequence[str], seed: str) -> list[tuple[str, str, bool]]:
     for text in ordered:
         pairs += [(text, change(rng, text), True) for change in rng.sample(KEEPS, _TRIED)]
         pairs += [(*pair, False) for pair in _others(rng, text, ends)]
-    return [(a, b, same) for a, b, same in pairs if a != b]
+    cleaned = [(a, parse_mention(b).text or a, same) for a, b, same in pairs]
+    return [(a, b, same) for a, b, same in cleaned if a != b]
 
 
 def _others(rng: Random, text: str, ends: dict[int, list[str]]) -> list[tuple[str, str]]:

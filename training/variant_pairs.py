@@ -1,4 +1,4 @@
-"""Pairs of texts to fit skillsim.variants on, none of them a trap, of V or of a held-out concept.
+"""Pairs of texts to fit skillsim.variants on: none is a trap, and no text is of V or of a held-out concept.
 
 - judged: judged strings near each other, of one concept (exactly) or of two; versions of a product are left out, as one
   concept may stand for them all.
@@ -9,70 +9,82 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
-from skillsim.cells import cells_of
+from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
 from skillsim.encoder import Encoder, vectors_of
 from skillsim.variants import form
 from training.made_pairs import made_pairs
-from training.splits.held_out import Concepts, is_held_out
+from training.pairs import Material
+from training.splits.held_out import Concepts
 
 Floats = npt.NDArray[np.float32]
 
 SEED = "skillsim variants 1"
 FLOOR = 0.5  # of the cosine of pairs that are looked at; pairs whose letters are alike may have less
 _CONCEPTS = 1_500
-_LARGEST_CELL = 200  # texts: of more alike in two letters nothing is learnt
 _BLOCK = 512
-# How much a pair counts that is one skill, and one that is not: judged ones are few, labels many and loose
-# (training/LOG.md).
+# How much a pair counts that is one skill, and one that is not: judged ones are few, labels many and loose.
 WEIGHTS = {"judged": (4.0, 1.0), "labels": (0.04, 0.12), "made": (1.0, 1.0)}
 
 
 @dataclass(frozen=True)
 class Skills:
-    """What pairs are made of. `judged`: rows of training.judged that may be learnt from."""
+    """What pairs are made of. `judged`: rows of training.judged that may be learnt from; `kept_apart`: more pairs that
+    may not, as those of a gold."""
 
     concepts: Concepts
     judged: pd.DataFrame
     traps: pd.DataFrame
+    kept_apart: frozenset[frozenset[str]] = frozenset()
 
     def pairs(self, encoder: Encoder) -> pd.DataFrame:
         """a, b, same (bool), source, cosine, weight."""
-        skills = self.judged[(self.judged["kind"] == "skill") & (self.judged["status"] != "disputed")]
-        skills = skills.drop_duplicates("text_key")
-        uris = [uri for uri in self.concepts.labels if not is_held_out(uri)]
-        chosen = sorted(uris, key=lambda uri: hashlib.sha256(f"{SEED} {uri}".encode()).hexdigest())[:_CONCEPTS]
+        may = Material(self.concepts, self.judged)
+        skills = self.judged[self.judged["kind"] == "skill"].drop_duplicates("text_key")
+        skills = skills[[self._allows(may, *row) for row in zip(skills["text"], skills["accepted"], strict=True)]]
+        chosen = sorted(may.labels, key=lambda uri: hashlib.sha256(f"{SEED} {uri}".encode()).hexdigest())[:_CONCEPTS]
         in_traps = {*self.traps["a"], *self.traps["b"]}
-        changed = {*skills["text"], *(self.concepts.labels[uri][0] for uri in chosen)} - in_traps
+        changed = {*skills["text"], *(may.labels[uri][0] for uri in chosen)} - in_traps
         parts = {
             "judged": _judged(skills, encoder),
-            "labels": _labels({uri: self.concepts.labels[uri] for uri in chosen}, encoder),
+            "labels": _labels({uri: may.labels[uri] for uri in chosen}, encoder),
             "made": _made(sorted(changed), encoder),
         }
         found = pd.concat([part.assign(source=name) for name, part in parts.items()], ignore_index=True)
-        known = {frozenset(pair) for pair in zip(self.traps["a"], self.traps["b"], strict=True)}
-        trap = np.array([frozenset(pair) in known for pair in zip(found["a"], found["b"], strict=True)])
+        known = {frozenset(pair) for pair in zip(self.traps["a"], self.traps["b"], strict=True)} | self.kept_apart
+        kept = np.array([frozenset(pair) not in known for pair in zip(found["a"], found["b"], strict=True)])
         same, other = (found["source"].map({name: of[side] for name, of in WEIGHTS.items()}) for side in (0, 1))
-        return found.assign(weight=np.where(found["same"], same, other))[~trap].reset_index(drop=True)
+        return found.assign(weight=np.where(found["same"], same, other))[kept].reset_index(drop=True)
+
+    def _allows(self, may: Material, text: str, accepted: Sequence[str]) -> bool:
+        """Whether neither a text nor a concept that it is accepted for is a held-out concept's."""
+        return text not in may.kept_back and all(may.allows(uri) for uri in accepted)
 
 
 def near_pairs(texts: Sequence[str], vectors: Floats, floor: float = FLOOR) -> tuple[npt.NDArray[np.int64], Floats]:
-    """((pairs, 2) rows, cosines) of texts with this cosine, or in one cell of letters; each pair once."""
-    found = []
+    """((pairs, 2) rows, cosines) of texts with this cosine, or in one cell of letters or initials; each pair once."""
+    found: list[npt.NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
     for start in range(0, len(texts), _BLOCK):
         near = np.argwhere(vectors[start : start + _BLOCK] @ vectors.T >= floor) + [start, 0]
         found.append(near[near[:, 0] < near[:, 1]])
-    cells: dict[int, list[int]] = {}
-    for row, text in enumerate(texts):
-        for cell in cells_of(text, ()):
-            cells.setdefault(cell, []).append(row)
-    alike = [pair for rows in cells.values() if len(rows) <= _LARGEST_CELL for pair in combinations(rows, 2)]
-    rows = np.unique(np.concatenate([*found, np.array(alike, dtype=np.int64).reshape(-1, 2)]), axis=0)
+    cells = [cells_of(text, ()) for text in texts]
+    members: dict[int, list[int]] = {}
+    for row, of_one in enumerate(cells):
+        for cell in of_one:
+            members.setdefault(cell, []).append(row)
+    single = np.array([is_single(text) for text in texts])
+    every = Texts(padded(pa.array(cells, pa.list_(pa.int64()))), vectors, np.ones(len(texts), bool), single)
+    for cell, of_cell in members.items():
+        if len(of_cell) > 1:
+            place = np.array(of_cell, dtype=np.int64)
+            for left, right, _ in pairs_in_cell(cell, every.take(place), floor):
+                found.append(np.sort(np.column_stack([place[left], place[right]]), axis=1))
+    rows = np.unique(np.concatenate(found), axis=0)
     return rows, np.einsum("ij,ij->i", vectors[rows[:, 0]], vectors[rows[:, 1]])
 
 

@@ -2,14 +2,15 @@
 
     python -m training.variants JUDGED_FOLDER TAXONOMY --extra FOLDER --version 1.1.1 [--encoder MODEL] [--out FILE]
 
-Its threshold is the lowest with a precision of .95 on the first halves of both golds (training.duplicates), and which
-joins at most 5% of the pairs to be kept apart (training.splits.traps); the second halves are for others to measure on
-(tests/benchmarks/duplicates.py). No string of V, of a held-out concept or of a trap is learnt from.
+Its threshold is the lowest with a precision of .95 on the first halves of both golds (training.duplicates), and with at
+most 5% of the pairs to be kept apart joined (training.splits.traps); the second halves are for
+tests/benchmarks/duplicates.py. What is learnt from: training.variant_pairs.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from skillsim.clusters import ranks, stars
 from skillsim.encoder import Encoder, load_encoder, vectors_of
+from skillsim.errors import TrainingError
 from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.model_files import BUILTIN, resolve_model
-from skillsim.variants import FEATURES, METADATA, SHIPPED, Pairing, Variants, features, form, left_over
+from skillsim.variants import FEATURES, KEEP, METADATA, SHIPPED, Pairing, Variants, features, form, left_over
 from training import duplicates
 from training.command import one_line_errors
 from training.duplicates import Duplicates
@@ -127,18 +129,30 @@ def curve(gold: Duplicates, rows: npt.NDArray[np.int64], scores: Floats) -> pd.D
     return pd.DataFrame([{name: of[0] for name, of in one.items()} for one in told], index=_THRESHOLDS)
 
 
-def joined(pairs: pd.DataFrame, encoder: Encoder, variants: Variants) -> Floats:
-    """Scores of the trap list's pairs."""
+def scores_of(pairs: pd.DataFrame, encoder: Encoder, variants: Variants) -> Floats:
+    """Of rows with a and b."""
     left, right = (vectors_of(encoder, pairs[side].tolist()) for side in "ab")
     return variants.score(pairs["a"].tolist(), pairs["b"].tolist(), np.einsum("ij,ij->i", left, right))
 
 
 def choose(curves: Mapping[str, pd.DataFrame], apart: Floats) -> float:
-    """The lowest threshold from which on all keep their precision, and traps apart; else the highest of all."""
+    """The lowest threshold at which all have the precision and traps are apart. Raises TrainingError where none has.
+
+    Precision is not monotone: a higher one may have less.
+    """
     good = np.array([np.mean(apart >= at) <= MOST_TRAPS for at in _THRESHOLDS])
     for one in curves.values():
         good &= (one["precision"] >= PRECISION).to_numpy()
-    return float(_THRESHOLDS[good][0]) if good.any() else float(_THRESHOLDS[-1])
+    if not good.any():
+        raise TrainingError(f"no threshold has a precision of {PRECISION:g} and joins {MOST_TRAPS:.0%} of the traps.")
+    return float(_THRESHOLDS[good][0])
+
+
+def write(target: Path, variants: Variants) -> None:
+    """For Variants.load."""
+    told = {key: getattr(variants, key) for key in ("weights", "threshold", "floor", "model_id")}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file(dict(variants.parameters), target, metadata={METADATA: json.dumps({**told, "features": FEATURES})})
 
 
 def main(
@@ -153,31 +167,34 @@ def main(
     """Fit, choose, write."""
     console = Console(width=130)
     with one_line_errors(console):
+        target = out or SHIPPED.get(encoder)
+        if target is None:
+            raise TrainingError(f"a decision for encoder.model {encoder}: say with --out where it goes.")
         concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
         check(concepts)
         listed = traps(concepts)
         golds = {"github": duplicates.github(extra), "esco": duplicates.esco(concepts)}
         strings = learnable(with_folds(read_judged(judged)))
         model = load_encoder(resolve_model(encoder))
-    pairs = Skills(concepts, strings, listed).pairs(model)
+    to_measure = duplicates.half(golds["github"], 1).sets.values()
+    apart = frozenset(frozenset(pair) for texts in to_measure for pair in combinations(texts, 2))
+    pairs = Skills(concepts, strings, listed, apart).pairs(model)
     parameters, weights = fit(pairs)
-    variants = Variants(parameters, weights, 1.0, 0.0, FLOOR)
+    variants = Variants(parameters, weights, 1.0, KEEP, FLOOR, model.model_id)
     curves = {}
     for name, sets in golds.items():
         gold = duplicates.half(sets, 0)
         curves[name] = curve(gold, *scored_pairs(gold, model, variants))
-    scores, same = joined(listed, model, variants), listed["same"].to_numpy(bool)
-    threshold = choose(curves, scores[~same])
+    scores, same = scores_of(listed, model, variants), listed["same"].to_numpy(bool)
+    with one_line_errors(console):
+        threshold = choose(curves, scores[~same])
     table = Table("threshold", *(f"{name} {one}" for name in curves for one in ("P", "R", "F1")), "traps", "variants")
     for at in sorted({*_THRESHOLDS[::5].tolist(), threshold}):
         cells = [f"{curves[name].loc[at, one]:.3f}" for name in curves for one in ("precision", "recall", "f1")]
         table.add_row(f"{at:.2f}", *cells, f"{(scores[~same] >= at).mean():.3f}", f"{(scores[same] >= at).mean():.3f}")
     console.print(pairs.groupby(["source", "same"]).size().to_string())
     console.print(table)
-    target = out or SHIPPED[encoder]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    told = {"model_id": model.model_id, "weights": weights, "threshold": threshold, "floor": FLOOR}
-    save_file(parameters, target, metadata={METADATA: json.dumps(told)})
+    write(target, Variants(parameters, weights, threshold, KEEP, FLOOR, model.model_id))
     console.print(f"{target}: threshold {threshold}, {target.stat().st_size / 1024:.0f} kB")
 
 

@@ -22,7 +22,7 @@ from skillsim.esco import Bundle, Taxonomy, find_bundle, read_taxonomy
 from skillsim.esco_files import read_member
 from skillsim.model_files import ModelFiles, resolve_model
 from skillsim.network import export_model
-from training.command import one_line_errors, titled
+from training.command import one_line_errors, read_json, titled
 from training.splits.held_out import is_held_out
 from training.trained import knows_everything, warn_of_everything
 
@@ -116,7 +116,7 @@ def main(
         bundle = find_bundle(taxonomy, language, version)
         place(bundle)
         keep = keep_held_out(read_taxonomy(bundle))
-        scores: Scores = json.loads(known.read_text(encoding="utf-8")) if known else {}
+        scores: Scores = read_json(known) if known else {}
         for title, model in map(titled, models):
             files = resolve_model(model)
             if knows_everything(files):

@@ -14,14 +14,15 @@ from pyspark.sql import functions as F
 from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT, ranks, stars
 from skillsim.spark.tables import Tables
 
-# Pairs that one task decides: some 300 bytes each.
-AT_ONCE = 2_000_000
+# Pairs that one task decides: a kilobyte each.
+AT_ONCE = 1_000_000
 
 
 def star_members(tables: Tables, pairs: DataFrame, texts: DataFrame, at_once: int = AT_ONCE) -> DataFrame:
     """(text_key, leader_key, score) of every text; one that leads has itself and no score.
 
-    `pairs`: (left_key, right_key, score), those within the threshold, each once; `texts`: (text_key, mentions).
+    `pairs`: (left_key, right_key, score), those within the threshold, each once; `texts`: (text_key, mentions). What is
+    returned reads staged tables, which the next call writes anew.
     """
     below = _decided(tables, _ranked(pairs, texts), at_once)
     sides = [("left_key", "right_key"), ("right_key", "left_key")]
@@ -68,7 +69,7 @@ def _decided(tables: Tables, ranked: DataFrame, at_once: int) -> DataFrame:
         for side in ("high", "low"):
             edges = edges.join(below.withColumnRenamed("text_key", side), on=side, how="left_anti")
         edges = tables.stage(f"stars_{turn}", edges)
-    return below.unionByName(edges.coalesce(1).mapInArrow(_finish, "text_key string"))
+    return tables.stage("stars_below", below.unionByName(edges.coalesce(1).mapInArrow(_finish, "text_key string")))
 
 
 def carry_ids(members: DataFrame, before: DataFrame, began: DataFrame) -> tuple[DataFrame, DataFrame]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.cells import cells_of, padded, pairs_in_cell
+from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
 from skillsim.encoder import unpack_vectors
 from skillsim.variants import Variants
 
@@ -37,7 +37,7 @@ def find_pairs(
     rows = blocks.join(cells.select("text_key", "cells"), on="text_key").join(
         texts.select("text_key", "text", "vector"), on="text_key"
     )
-    ordered = rows.repartition(tasks, *_BLOCK).sortWithinPartitions(*_BLOCK)
+    ordered = rows.repartition(tasks, *_BLOCK).sortWithinPartitions(*_BLOCK, "text_key")
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from scored(_found(batches, variants.floor), variants)
@@ -55,49 +55,43 @@ def _cells(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _blocks(cells: DataFrame, cell_texts: int) -> DataFrame:
-    """(text_key, new, salt, cell, low, high): where there is something new to compare, the texts of each block.
+    """(text_key, new, part, cell, low, high): the texts of each block in which there is something new to compare.
 
-    The texts of a large cell are dealt out to parts (salts), and a block holds those of one part or of two.
+    The texts of a large cell are dealt out to parts, and a block holds those of one part or of two.
     """
     sizes = cells.groupBy("cell").agg(F.count("*").alias("texts"), F.max("new").alias("any_new"))
     live = sizes.where((F.col("texts") > 1) & F.col("any_new"))
     parts = F.ceil(F.col("texts") / F.lit(cell_texts)).cast("int")
     dealt = cells.join(live.select("cell", parts.alias("parts")), on="cell").withColumn(
-        "salt", F.pmod(F.xxhash64("text_key"), F.col("parts")).cast("long")
+        "part", F.pmod(F.xxhash64("text_key"), F.col("parts")).cast("long")
     )
     other = F.explode(F.sequence(F.lit(0), F.col("parts") - 1)).alias("other")
-    spread = dealt.select("text_key", "new", "salt", "cell", other)
-    return spread.select(
-        "text_key",
-        "new",
-        "salt",
-        "cell",
-        F.least("salt", "other").alias("low"),
-        F.greatest("salt", "other").alias("high"),
+    spread = dealt.select("text_key", "new", "part", "cell", other).withColumns(
+        {"low": F.least("part", "other"), "high": F.greatest("part", "other")}
     )
+    with_new = spread.where("new").select(*_BLOCK).distinct()
+    return spread.join(with_new, on=_BLOCK, how="left_semi").drop("other")
 
 
 def _found(batches: Iterator[pa.RecordBatch], floor: float) -> Iterator[pa.RecordBatch]:
     """Pairs of the blocks, which come one after another."""
     for block in _by_block(batches):
-        cells, vectors = (
+        texts = Texts(
             padded(block["cells"].combine_chunks()),
             np.asarray(unpack_vectors(block["vector"]), np.float32),
+            block["new"].to_numpy(zero_copy_only=False),
+            np.array([is_single(text) for text in block["text"].to_pylist()]),
         )
-        new, salt = block["new"].to_numpy(zero_copy_only=False), block["salt"].to_numpy()
-        one_part = block["low"][0].as_py() == block["high"][0].as_py()
-        salt = np.zeros_like(salt) if one_part else salt
-        cell = block["cell"][0].as_py()
-        for left, right, cosine in pairs_in_cell(cell, cells, vectors, new, salt, floor):
-            yield pa.RecordBatch.from_pydict(
-                {
-                    "left_key": block["text_key"].take(left).combine_chunks(),
-                    "right_key": block["text_key"].take(right).combine_chunks(),
-                    "left": block["text"].take(left).combine_chunks(),
-                    "right": block["text"].take(right).combine_chunks(),
-                    "cosine": pa.array(cosine, pa.float32()),
+        cell, low, high = (block[name][0].as_py() for name in _BLOCK)
+        part = block["part"].to_numpy() if low != high else None
+        for left, right, cosine in pairs_in_cell(cell, texts, floor, part):
+            if len(left):
+                columns = {
+                    f"{side}{suffix}": block[name].take(rows).combine_chunks()
+                    for side, rows in (("left", left), ("right", right))
+                    for suffix, name in (("_key", "text_key"), ("", "text"))
                 }
-            )
+                yield pa.RecordBatch.from_pydict(columns | {"cosine": pa.array(cosine, pa.float32())})
 
 
 def _by_block(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -119,11 +113,13 @@ def _by_block(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 def scored(found: Iterator[pa.RecordBatch], variants: Variants) -> Iterator[pa.RecordBatch]:
     """Those with a score worth keeping, the smaller key first."""
     waiting: list[pa.RecordBatch] = []
+    pairs = 0
     for batch in found:
         waiting.append(batch)
-        if sum(one.num_rows for one in waiting) >= _SCORED:
+        pairs += batch.num_rows
+        if pairs >= _SCORED:
             yield _score(pa.Table.from_batches(waiting), variants)
-            waiting = []
+            waiting, pairs = [], 0
     if waiting:
         yield _score(pa.Table.from_batches(waiting), variants)
 

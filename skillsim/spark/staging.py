@@ -30,6 +30,7 @@ STAGED = frozenset(
         "records",
         "stars_0",
         "stars_1",
+        "stars_below",
         "stars_below_0",
         "stars_below_1",
         "texts",

@@ -1,26 +1,27 @@
 """Pairs found in cells are those that comparing all with all finds."""
 
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from skillsim.cells import cells_of, padded, pairs_in_cell
+from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
 
 FLOOR = 0.3
+CELLS = [-(2**62) - 2, -3, -2, *range(1, 12)]  # of initials, of letters, of concepts
 
 
 @pytest.mark.parametrize(
     ("one", "other", "share"),
     [
-        ("front end", "frontend", True),
-        ("front-end", "front end", True),
-        ("managing projects", "project management", True),
-        ("search engine optimization", "seo", True),
-        ("accounts payable", "payable accounts", True),
-        ("java", "javascript", False),
-        ("inbound sales", "outbound sales", False),
+        ("ware house", "warehouse", True),
+        ("ware-house", "ware house", True),
+        ("managing events", "event management", True),
+        ("research and development", "r&d", True),
+        ("warranty claims", "claims warranty", True),
+        ("post", "postgresql", False),
+        ("day shifts", "night shifts", False),
     ],
 )
 def test_letters_alone_bring_spellings_together(one: str, other: str, share: bool) -> None:
@@ -30,42 +31,42 @@ def test_letters_alone_bring_spellings_together(one: str, other: str, share: boo
 def test_cells_of_letters_come_first_and_concepts_are_not_letters() -> None:
     cells = cells_of("seo", ["words seo", "http://a"])
     assert cells == sorted(cells)
-    assert sum(cell < 0 for cell in cells) == 3
+    assert [cell < 0 for cell in cells] == [True, True, True, False, False]
     assert len(set(cells)) == 5
+    assert cells[0] < -(2**62) <= cells[1]
+    assert cells[0] in cells_of("search engine optimization", [])
+    assert (is_single("seo"), is_single("search engine")) == (True, False)
 
 
-@pytest.mark.parametrize("salts", [1, 3])
-def test_each_pair_is_found_once(salts: int) -> None:
-    """Texts of random cells and vectors; a cell is compared in the blocks that its texts' salts make."""
+@pytest.mark.parametrize("parts", [1, 3, 30])
+def test_each_pair_is_found_once(parts: int) -> None:
+    """Texts of random cells and vectors; a cell is compared in the blocks that its texts' parts make."""
     random = np.random.default_rng(3)
     n = 120
-    lists = [
-        sorted(random.choice(np.r_[-3:0, 1:12], size=random.integers(1, 6), replace=False).tolist()) for _ in range(n)
-    ]
+    lists = [sorted(random.choice(CELLS, size=random.integers(1, 6), replace=False).tolist()) for _ in range(n)]
     vectors = random.normal(size=(n, 6)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     new = random.random(n) < 0.4
-    salt = random.integers(0, salts, n)
-    matrix = padded(pa.array(lists, pa.list_(pa.int64())))
+    single = random.random(n) < 0.5
+    part = random.integers(0, parts, n)
+    every = Texts(padded(pa.array(lists, pa.list_(pa.int64()))), vectors, new, single)
     found = []
-    for cell in range(-3, 12):
-        members = np.array([row for row in range(n) if cell in lists[row]])
-        for low in range(salts):
-            for high in range(low, salts):
-                rows = members[np.isin(salt[members], (low, high))] if len(members) else members
-                if not len(rows):
-                    continue
-                held = salt[rows] if low != high else np.zeros(len(rows), dtype=np.int64)
-                if low != high and len(set(held.tolist())) < 2:
-                    continue
-                for left, right, cosine in pairs_in_cell(cell, matrix[rows], vectors[rows], new[rows], held, FLOOR):
-                    found += [(frozenset((rows[a], rows[b])), c) for a, b, c in zip(left, right, cosine, strict=True)]
-    expected = {
-        frozenset((a, b)): vectors[a] @ vectors[b]
-        for a, b in combinations(range(n), 2)
-        if (new[a] or new[b])
-        and (shared := set(lists[a]) & set(lists[b]))
-        and (min(shared) < 0 or vectors[a] @ vectors[b] >= FLOOR)
-    }
+    for cell in CELLS:
+        for low, high in combinations_with_replacement(range(parts), 2):
+            rows = np.array([row for row in range(n) if cell in lists[row] and part[row] in (low, high)], np.int64)
+            across = part[rows] if low != high else None
+            for left, right, cosine in pairs_in_cell(cell, every.take(rows), FLOOR, across):
+                found += [(frozenset((rows[a], rows[b])), c) for a, b, c in zip(left, right, cosine, strict=True)]
+
+    def is_found(a: int, b: int) -> bool:
+        shared = set(lists[a]) & set(lists[b])
+        if not shared or not (new[a] or new[b]):
+            return False
+        if min(shared) < -(2**61):
+            return bool(single[a] != single[b])
+        return min(shared) < 0 or bool(vectors[a] @ vectors[b] >= FLOOR)
+
+    expected = {frozenset((a, b)): vectors[a] @ vectors[b] for a, b in combinations(range(n), 2) if is_found(a, b)}
+    assert len(expected) > 300
     assert len(found) == len(expected)
     assert {pair: pytest.approx(cosine, abs=1e-5) for pair, cosine in found} == expected

@@ -25,6 +25,7 @@ BY_COSINE = Variants(
     threshold=0.9,
     keep=0.5,
     floor=FLOOR,
+    model_id="none",
 )
 
 
@@ -53,4 +54,4 @@ def test_cells_find_what_all_against_all_finds(spark: SparkSession, cell_texts: 
     assert len(expected) > 100
     assert len(found) == len(expected)
     assert {(row["left_key"], row["right_key"]): pytest.approx(row["cosine"], abs=1e-5) for row in found} == expected
-    assert all(row["score"] > 0.9 for row in found)
+    assert [row["score"] for row in found] == pytest.approx([0.982] * len(found), abs=1e-3)
