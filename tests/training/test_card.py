@@ -93,6 +93,14 @@ def test_the_seed_is_what_ours_is_held_to(tmp_path: Path) -> None:
     assert "The cut of MiniLM is 0.61, of seed's recipe is 0.70.\n" in path.read_text()
 
 
+def test_the_card_that_ships_says_what_is_measured(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(main)
+    ended = CliRunner().invoke(app, ["--out", str(tmp_path / "card.md")])
+    assert ended.exit_code == 0, ended.output
+    assert (tmp_path / "card.md").read_text() == SMALL_ADAPTER.with_name("README.md").read_text()
+
+
 def test_without_workrb_nothing_is_said_of_it(tmp_path: Path) -> None:
     assert "WorkRB" not in written(tmp_path, SHIPPED, MEASURED, {})[1].read_text()
 
