@@ -90,11 +90,13 @@ def pairs_in_cell(
         left, right = np.nonzero(once)
         for first in range(0, len(left), _PAIRS):
             one, other = left[first : first + _PAIRS], right[first : first + _PAIRS]
-            here = _first_shared(texts.cells[rows[one]], texts.cells[other]) == cell
+            alike = texts.single[rows[one]] == texts.single[other]
+            here = _first_shared(texts.cells[rows[one]], texts.cells[other], alike) == cell
             yield rows[one[here]], other[here], cosines[one[here], other[here]]
 
 
-def _first_shared(one: Rows, other: Rows) -> Rows:
-    """(pairs,): the first cell that both lie in."""
+def _first_shared(one: Rows, other: Rows, alike: Bools) -> Rows:
+    """(pairs,): the first cell in which both are compared; `alike`: both single words, or neither."""
     shared = (one[:, :, None] == other[:, None, :]).any(axis=2)
+    shared &= (one > _INITIALS) | ~alike[:, None]
     return np.where(shared, one, _NO_CELL).min(axis=1)

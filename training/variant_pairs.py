@@ -70,7 +70,7 @@ def near_pairs(texts: Sequence[str], vectors: Floats, floor: float = FLOOR) -> t
     """((pairs, 2) rows, cosines) of texts with this cosine, or in one cell of letters or initials; each pair once."""
     found: list[npt.NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
     for start in range(0, len(texts), _BLOCK):
-        near = np.argwhere(vectors[start : start + _BLOCK] @ vectors.T >= floor) + [start, 0]
+        near = np.argwhere(vectors[start : start + _BLOCK] @ vectors.T >= floor) + np.array([start, 0])
         found.append(near[near[:, 0] < near[:, 1]])
     cells = [cells_of(text, ()) for text in texts]
     members: dict[int, list[int]] = {}
