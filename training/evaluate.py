@@ -24,7 +24,6 @@ from rich.table import Table
 
 from skillsim.encoder import load_encoder
 from skillsim.errors import ModelError, TrainingError
-from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.metrics import Score
 from skillsim.model_files import ModelFiles, resolve_model
 from training.command import one_line_errors, titled
@@ -32,7 +31,7 @@ from training.judged import MEASURED, read_judged
 from training.noise import noisy
 from training.protocol import AllLabels, Floats, Protocol, gains, measure, scores_of
 from training.splits import with_folds
-from training.splits.held_out import Concepts, check
+from training.splits.held_out import read_checked
 from training.trained import knows_everything, warn_of_everything
 
 DRAWS = 500
@@ -149,7 +148,7 @@ def show(console: Console, title: str, columns: dict[str, dict[str, Score]]) -> 
 
 
 def _to_run(argument: str, known: dict[str, Evaluated]) -> tuple[str, ModelFiles | None]:
-    """Its title, and its files unless its scores are known: of the same weights, or of weights that are gone."""
+    """Its title, and its files unless its scores are known: of the same weights, or named by the title alone."""
     title, name = titled(argument)
     try:
         model = resolve_model(name)
@@ -173,8 +172,7 @@ def main(
     """Print and save a table."""
     console = Console(width=max(100, 34 * (len(models) + 1)))
     with one_line_errors(console):
-        concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
-        check(concepts)
+        concepts = read_checked(taxonomy, language, version)
         protocol, strings = Protocol(concepts), validation(judged) if judged else {}
         asked = digest(protocol, strings, draws)
         earlier = read_known(known, asked) if known else {}

@@ -19,14 +19,13 @@ from rich.console import Console
 
 from skillsim.encoder import load_encoder
 from skillsim.errors import TrainingError
-from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.model_files import resolve_model
 from training.command import one_line_errors
 from training.judged import read_judged
 from training.pairs import Material, dataset
 from training.recipe import Recipe, read_recipe
 from training.splits import FOLDS, near_duplicates, with_folds
-from training.splits.held_out import Concepts, check
+from training.splits.held_out import read_checked
 from training.trained import knows_everything
 
 
@@ -67,8 +66,7 @@ def main(
     with one_line_errors(console):
         recipe = read_recipe(recipe_file, base, max_steps)
         model = resolve_model(recipe.base)
-        concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
-        check(concepts)
+        concepts = read_checked(taxonomy, language, version)
         if judged is None and any(source.pairs == "judged" for source in recipe.sources):
             raise TrainingError("the recipe learns from judged strings: give their folder with --judged.")
         strings = learnable(with_folds(read_judged(judged)), without_fold) if judged else NO_STRINGS

@@ -26,7 +26,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from skillsim.clusters import ranks, stars
 from skillsim.encoder import Encoder, load_encoder, vectors_of
 from skillsim.errors import TrainingError
-from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.variants import FEATURES, KEEP, METADATA, SHIPPED, Pairing, Variants, features, form, left_over
 from training import duplicates
@@ -35,7 +34,7 @@ from training.duplicates import Duplicates
 from training.fitting import tree_arrays
 from training.judged import read_judged
 from training.splits import with_folds
-from training.splits.held_out import Concepts, check
+from training.splits.held_out import read_checked
 from training.splits.traps import traps
 from training.train import learnable
 from training.variant_pairs import FLOOR, Skills, near_pairs
@@ -170,8 +169,7 @@ def main(
         target = out or SHIPPED.get(encoder)
         if target is None:
             raise TrainingError(f"a decision for encoder.model {encoder}: say with --out where it goes.")
-        concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
-        check(concepts)
+        concepts = read_checked(taxonomy, language, version)
         listed = traps(concepts)
         golds = {"github": duplicates.github(extra), "esco": duplicates.esco(concepts)}
         strings = learnable(with_folds(read_judged(judged)))

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from skillsim.errors import TrainingError
-from skillsim.esco import Taxonomy
+from skillsim.esco import Taxonomy, find_bundle, read_taxonomy
 from training.splits import committed
 from training.splits.committed import digest
 
@@ -137,3 +137,10 @@ def manifest(concepts: Concepts) -> dict[str, Any]:
 def check(concepts: Concepts) -> None:
     """Raise TrainingError where a taxonomy of the committed version no longer splits as committed."""
     committed.check(FILE, manifest(concepts))
+
+
+def read_checked(taxonomy: Path, language: str, version: str | None) -> Concepts:
+    """The concepts of a bundle, checked. Raises TaxonomyError and TrainingError."""
+    concepts = Concepts(read_taxonomy(find_bundle(taxonomy, language, version)))
+    check(concepts)
+    return concepts
