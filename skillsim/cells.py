@@ -14,17 +14,25 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skillsim.variants import form
+from skillsim.pairing import form
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+# Raised whenever other pairs would be found, or scored otherwise by the same decision.
+PAIRS_VERSION = 1
 
 _NO_CELL = np.iinfo(np.int64).max
 _BLOCK = 1_024  # texts of a cell whose cosines are held at once
 _PAIRS = 16_384  # pairs whose cells are compared at once
 _INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie above it, those of concepts from 0 on
 _SHORT = 5  # letters that may be initials
+
+
+def pairs_id(variants_id: str, concepts: int) -> str:
+    """Part of the key of `pairs`. `concepts`: how many of a text's nearest are cells of it."""
+    return f"p{PAIRS_VERSION}-{variants_id}-{concepts}"
 
 
 def cells_of(text: str, concept_uris: Sequence[str]) -> list[int]:

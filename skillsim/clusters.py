@@ -2,12 +2,13 @@
 
 Clusters are stars, the pivot view of correlation clustering (Ailon, Charikar and Newman, JACM 2008) with the most
 frequent text first in place of a random one: a text leads unless one that ranks above it leads and is within the
-threshold; every other text joins the leader that it is closest to. So every member is within the threshold of its
-leader, nothing is chained, and the partition is a function of the pairs and the ranks alone.
+threshold; every other text joins, of the leaders that rank above it, the one that it is closest to. So a leader is the
+most frequent text of its cluster, every member is within the threshold of it, nothing is chained, and the partition is
+a function of the pairs and the ranks alone.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -42,7 +43,7 @@ def stars(left: Rows, right: Rows, score: Floats, rank: Rows) -> Rows:
     leads = np.zeros(n, dtype=bool)
     for row in np.argsort(rank):
         leads[row] = not leads[near.indices[near.indptr[row] : near.indptr[row + 1]]].any()
-    joins = np.flatnonzero(~leads[one] & leads[other])
+    joins = np.flatnonzero(~leads[one] & leads[other] & (rank[other] < rank[one]))
     worst_first = joins[np.lexsort((-rank[other[joins]], np.concatenate([score, score])[joins]))]
     leader = np.arange(n)
     leader[one[worst_first]] = other[worst_first]  # of several the last one stays
@@ -58,17 +59,17 @@ class Change:
     other_id: str | None = None
 
 
-def new_id(leader: str, earlier: int) -> str:
-    """Of a cluster led by a text_key under which so many ids began earlier: never one of those again."""
-    return "c" + sha256(f"{leader}:{earlier}".encode()).hexdigest()[:15]
+def new_id(leader: str, run_id: str = "") -> str:
+    """Of a cluster led by this text_key; with the run where an earlier cluster of that leader has had its first id."""
+    return "c" + sha256(f"{leader}:{run_id}".encode()).hexdigest()[:15]
 
 
 def carry_ids(
-    before: Mapping[str, str], leaders: Mapping[str, str], began: Mapping[str, int]
+    before: Mapping[str, str], leaders: Mapping[str, str], taken: Set[str], run_id: str
 ) -> tuple[dict[str, str], list[Change]]:
     """({leader: cluster_id} of a new partition, what changed since the one before it).
 
-    `before`: {text_key: cluster_id}; `leaders`: {text_key: its leader's}; `began`: {leader: ids that began with it}.
+    `before`: {text_key: cluster_id}; `leaders`: {text_key: its leader's}; `taken`: all ids there ever were.
     An id goes on in the cluster with which it shares the most texts, if that cluster shares with no other id more.
     Equal shares: the smallest id, the smallest leader. An id whose texts went into clusters that other ids hold is
     merged into the one that has most of them; a cluster that holds no id is split off the id it shares most with.
@@ -80,7 +81,7 @@ def carry_ids(
         into.setdefault(old, leader)
         out_of.setdefault(leader, old)
     held = {leader: old for old, leader in into.items() if out_of[leader] == old}
-    ids = {leader: held.get(leader) or new_id(leader, began.get(leader, 0)) for leader in set(leaders.values())}
+    ids = {leader: held.get(leader) or _fresh(leader, taken, run_id) for leader in set(leaders.values())}
     changes = [
         Change(SPLIT, ids[leader], out_of[leader]) if leader in out_of else Change(CREATED, ids[leader])
         for leader in ids.keys() - held.keys()
@@ -88,3 +89,8 @@ def carry_ids(
     for old in set(before.values()) - set(held.values()):
         changes.append(Change(MERGED, old, ids[into[old]]) if old in into else Change(ENDED, old))
     return ids, sorted(changes, key=lambda one: (one.event, one.cluster_id))
+
+
+def _fresh(leader: str, taken: Set[str], run_id: str) -> str:
+    first = new_id(leader)
+    return new_id(leader, run_id) if first in taken else first

@@ -16,6 +16,7 @@ from skillsim.text import TEXT_SEPARATORS
 
 Shape = Literal["cells", "text", "array"]
 Format = Literal["auto", "csv", "jsonl", "parquet", "delta", "table"]
+LEAST_SCORE = 0.3  # of a pair that is kept: no threshold is set below
 
 
 class _Section(BaseModel):
@@ -144,6 +145,21 @@ class LinkingConfig(_Section):
         return self
 
 
+class ClustersConfig(_Section):
+    decision: str = Field(
+        "auto",
+        min_length=1,
+        description="whether two texts are variants of one skill: auto (the fitted decision where it holds for the "
+        "encoder, else no clusters); none (no clusters); or a file that training.variants wrote",
+    )
+    threshold: float | None = Field(
+        None, ge=LEAST_SCORE, le=1, description="score from which two texts are one skill; unset: the decision's own"
+    )
+    cells: int = Field(
+        5, ge=1, le=30, description="texts are compared that share one of so many nearest concepts, or their letters"
+    )
+
+
 class ReportConfig(_Section):
     min_records: int = Field(2, ge=1, description="a text seen in fewer records is not shown")
     top: int = Field(30, ge=1, le=1000, description="rows of each list")
@@ -175,6 +191,7 @@ class Config(_Section):
     encoder: EncoderConfig = EncoderConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     linking: LinkingConfig = LinkingConfig()
+    clusters: ClustersConfig = ClustersConfig()
     report: ReportConfig = ReportConfig()
     maintain: MaintainConfig = MaintainConfig()
     spark: SparkConfig = SparkConfig()

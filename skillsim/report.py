@@ -36,6 +36,22 @@ class TextRow:
 
 
 @dataclass(frozen=True)
+class ClusterRow:
+    """A cluster that the taxonomy has no concept for, by its most frequent text."""
+
+    representative: str
+    group: str  # nearest to it, "" when there is none
+    mentions: int
+    mentions_before: int | None  # when mentions last changed; None for a new cluster
+    records: int
+    spellings: tuple[str, ...]  # others of its texts
+
+    @property
+    def growth(self) -> str:
+        return "new" if self.mentions_before is None else f"{self.mentions - self.mentions_before:+,}"
+
+
+@dataclass(frozen=True)
 class ReportData:
     """All counts are of the whole namespace. Texts seen in fewer than `min_records` records are not in it."""
 
@@ -46,6 +62,7 @@ class ReportData:
     reasons: tuple[tuple[str, int], ...]  # of rejected mentions
     concepts: tuple[ConceptRow, ...]
     unlinked: tuple[TextRow, ...]
+    clusters: tuple[ClusterRow, ...] | None  # None where the run made none
     stages: tuple[dict[str, object], ...]
     min_records: int
 

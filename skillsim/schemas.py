@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 OLDEST_SCHEMA_VERSION = 1  # that a run still migrates
 
 _STR, _INT, _F64, _F32, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.float32(), pa.bool_()
@@ -245,6 +245,68 @@ OVERRIDES = Table(
     key=("override_id",),
 )
 
+PAIRS = Table(
+    "pairs",
+    _schema(
+        ("model_id", _STR),
+        ("pairs_id", _STR),  # of the decision that scored it, and of how it was found
+        ("left_key", _STR),
+        ("right_key", _STR),  # the larger; equal to left_key in the row that says that this text has been compared
+        ("cosine", _F32),
+        ("score", _F32),  # how sure it is that both are one skill, 0..1
+    ),
+    key=("model_id", "pairs_id", "left_key", "right_key"),
+    partition_by=("model_id",),
+)
+
+CLUSTER_MEMBERS = Table(
+    "cluster_members",
+    _schema(
+        ("text_key", _STR),
+        ("cluster_id", _STR),
+        ("leader_key", _STR),  # the most frequent text of the cluster
+        ("score", _F32),  # of the pair of both; null for the leader
+        ("run_id", _STR),
+    ),
+    key=("text_key",),
+)
+
+CLUSTER_HISTORY = Table(
+    "cluster_history",
+    _schema(
+        ("since", _STR),  # the state of cluster_members that held until then
+        ("event", _STR),  # "created", "split" (off other_id), "merged" (into other_id), "ended"
+        ("cluster_id", _STR),
+        ("other_id", _STR),
+        ("run_id", _STR),
+        ("changed_at", _TIME),
+    ),
+    key=("since", "cluster_id"),
+)
+
+SPELLING = pa.struct([pa.field("spelling", _STR), pa.field("mentions", pa.int64()), pa.field("records", pa.int64())])
+
+CLUSTERS = Table(
+    "clusters",
+    _schema(
+        ("cluster_id", _STR),
+        ("representative", _STR),  # as people write it most often
+        ("leader_key", _STR),
+        ("texts", pa.int64()),
+        ("mentions", pa.int64()),
+        ("records", pa.int64()),
+        ("mentions_before", pa.int64()),  # when mentions last changed; null for a cluster that was not there yet
+        ("spellings", pa.list_(SPELLING)),  # the representative, then its most frequent texts; ten in all
+        ("status", _STR),  # what most of its mentions have
+        ("concept_uri", _STR),  # what most of its matched mentions are linked to, where most are matched
+        ("concept_label", _STR),
+        ("group_uri", _STR),  # the leader's, else that of the concept nearest to it
+        ("group_label", _STR),
+        ("run_id", _STR),
+    ),
+    key=("cluster_id",),
+)
+
 NORMALISED_SKILLS = Table(
     "normalised_skills",
     _schema(
@@ -290,6 +352,7 @@ RUNS = Table(
         ("decider_id", _STR),
         ("lexicon_id", _STR),
         ("overrides_id", _STR),
+        ("clusters_id", _STR),
         (
             "stages",
             pa.list_(
@@ -347,6 +410,10 @@ TABLES = {
         LINKS,
         LINK_CHANGES,
         OVERRIDES,
+        PAIRS,
+        CLUSTER_MEMBERS,
+        CLUSTER_HISTORY,
+        CLUSTERS,
         NORMALISED_SKILLS,
         RUNS,
         FORGOTTEN,

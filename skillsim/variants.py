@@ -1,15 +1,16 @@
 """Whether two texts are variants of one skill: what a pair looks like, and a decision that was fitted on it. No Spark.
 
 The cosine of two texts says that they speak of one thing, and says so of "day shifts" and "night shifts" too. So a
-pair is also compared word by word: words are paired off while they are the same up to inflection, a missing space, a
-typo or a short form. What is left over then, on one side or on both, tells variants from neighbours.
+pair is also compared word by word (skillsim.pairing): what is left over on one side or on both tells variants from
+neighbours, and so does whether words that differ replace one another elsewhere.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,32 +20,27 @@ import numpy.typing as npt
 from rapidfuzz.distance import OSA, JaroWinkler
 from safetensors import SafetensorError, safe_open
 from scipy.special import expit
-from snowballstemmer.english_stemmer import EnglishStemmer  # not PyStemmer, which snowballstemmer takes where it is
 
+from skillsim.config import LEAST_SCORE, Config
 from skillsim.errors import DeciderError
 from skillsim.model_files import BUILTIN
+from skillsim.pairing import Form, Pairing, form, stem
 from skillsim.trees import Trees
 
 SHIPPED = {BUILTIN: Path(str(files("skillsim") / "data" / "variants" / f"{BUILTIN}.safetensors"))}  # by encoder.model
 METADATA = "variants"
-KEEP = 0.3  # a pair with a lower score is not kept: no threshold is set below
+FIT = "by `python -m training.variants`"
 
 Floats = npt.NDArray[np.float32]
 
-_STEMMER = EnglishStemmer()
-_WORD = re.compile(r"(?:[^\W_]|[^\x00-\x7f\s])+[+#]*|[+#]+")  # with the vowel signs of scripts that have them
-_NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _AGENT = re.compile(r"(?:or|er|ist|ian)s?$")
-_FILLERS = frozenset(("a", "an", "and", "for", "in", "of", "on", "or", "the", "to", "using", "with", "your"))
 _PREFIXES = frozenset(
     ("anti", "bi", "de", "dis", "down", "hyper", "im", "in", "inter", "intra", "macro", "micro", "mono", "multi", "no")
     + ("non", "out", "over", "post", "pre", "re", "sub", "trans", "un", "under", "up")
 )
-# Letters of the longer stem from which one slip, or two, make no other word.
-_ONE_SLIP, _TWO_SLIPS = 5, 9
 _NO_TYPO = 30.0  # letters: longer than any word with one
 _UNSEEN = -3.0  # weight of a word that no fitted pair left over
-_NOTHING = 9.0  # weight where no word is left over
+_NOTHING = 9.0  # weight where no word is left over, or replaced
 
 FEATURES = (
     "cosine",
@@ -53,6 +49,8 @@ FEATURES = (
     "jaro-winkler",
     "letters of the shorter",
     "letters one adds at its end",
+    "words of the shorter",
+    "words of the longer",
     "words paired",
     "typos",
     "letters of the shortest with a typo",
@@ -62,6 +60,11 @@ FEATURES = (
     "left over, share of letters",
     "left over on one side, weight",
     "left over on both sides, weight",
+    "not replaced, the fewer",
+    "not replaced, of both",
+    "replaced, the least usual",
+    "phrase, the less",
+    "phrase, the more",
     "numbers differ",
     "number on one side",
     "initials",
@@ -71,106 +74,23 @@ FEATURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A text taken apart, once for all of its pairs."""
+@dataclass(frozen=True)
+class Words:
+    """What fitted pairs say of stems.
 
-    words: tuple[str, ...]  # without fillers, where others are left
-    stems: tuple[str, ...]  # of the words
-    compact: str  # its letters and digits
-    numbers: frozenset[str]
-    initials: frozenset[str]  # of all words, and of those without fillers
+    `left_over`: log-odds that a pair is one skill which leaves this over, named as by `left_over`; `replaced`: of
+    "one other", in alphabetical order, how usual it is that they stand for each other, a logarithm; `first`: log-odds
+    that a text which begins with it is a phrase of a taxonomy and not a name.
+    """
 
-
-@lru_cache(maxsize=200_000)
-def form(text: str) -> Form:
-    every = _WORD.findall(text)
-    words = tuple(word for word in every if word not in _FILLERS) or tuple(every)
-    initials = frozenset("".join(word[0] for word in of) for of in (every, words))
-    return Form(words, tuple(map(_stem, words)), "".join(every), frozenset(_NUMBER.findall(text)), initials)
+    left_over: Mapping[str, float] = field(default_factory=dict)
+    replaced: Mapping[str, float] = field(default_factory=dict)
+    first: Mapping[str, float] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=200_000)
-def _stem(word: str) -> str:
-    return str(_STEMMER.stemWord(word)) if word.isalpha() else word
-
-
-@dataclass
-class Pairing:
-    """The words of two texts, paired off; `left` and `right` are what is left over, as places."""
-
-    a: Form
-    b: Form
-    left: list[int]
-    right: list[int]
-    typos: list[int] = field(default_factory=list)  # letters of the shorter word of each
-    short_forms: int = 0
-
-    @staticmethod
-    def of(a: Form, b: Form) -> "Pairing":
-        found = Pairing(a, b, list(range(len(a.stems))), list(range(len(b.stems))))
-        found._pair(lambda x, y: a.stems[x] == b.stems[y])
-        found._join()
-        found._pair(found._is_typo)
-        found._pair(found._is_short)
-        return found
-
-    def words(self) -> tuple[list[str], list[str]]:
-        """Stems left over of both."""
-        return [self.a.stems[place] for place in self.left], [self.b.stems[place] for place in self.right]
-
-    def _pair(self, same: Any) -> None:
-        for x in list(self.left):
-            for y in self.right:
-                if same(x, y):
-                    self.left.remove(x)
-                    self.right.remove(y)
-                    break
-
-    def _join(self) -> None:
-        """A word of one side that two or three of what is left of the other make together, in their order."""
-        for words, left, others, right in (
-            (self.a.words, self.left, self.b.words, self.right),
-            (self.b.words, self.right, self.a.words, self.left),
-        ):
-            for whole in list(left):
-                for size in (2, 3):
-                    spans = [right[start : start + size] for start in range(len(right) - size + 1)]
-                    made = [span for span in spans if "".join(others[place] for place in span) == words[whole]]
-                    if made and whole in left:
-                        left.remove(whole)
-                        for place in made[0]:
-                            right.remove(place)
-
-    def _is_typo(self, x: int, y: int) -> bool:
-        one, other = self.a.stems[x], self.b.stems[y]
-        longer = max(len(one), len(other))
-        slips = 0 if longer < _ONE_SLIP else 1 if longer < _TWO_SLIPS else 2
-        if not (one.isalpha() and other.isalpha()) or OSA.distance(one, other, score_cutoff=slips) > slips:
-            return False
-        self.typos.append(min(len(one), len(other)))
-        return True
-
-    def _is_short(self, x: int, y: int) -> bool:
-        """Whether one word has letters of the other in their order, the first among them: "mgt", not "i18n"."""
-        short, long = sorted((self.a.words[x], self.b.words[y]), key=len)
-        place = 0
-        for letter in short:
-            place = long.find(letter, place) + 1
-            if not place:
-                return False
-        found = 2 <= len(short) <= 0.7 * len(long) and short[0] == long[0]
-        self.short_forms += found
-        return found
-
-
-def features(
-    left: Sequence[str], right: Sequence[str], cosine: Floats, weights: Mapping[str, float] | None = None
-) -> Floats:
-    """(pairs, FEATURES) of texts and their cosines. `weights`: of words left over, named as by `left_over`."""
-    rows = [
-        _row(form(a), form(b), float(similar), weights or {}) for a, b, similar in zip(left, right, cosine, strict=True)
-    ]
+def features(left: Sequence[str], right: Sequence[str], cosine: Floats, words: Words) -> Floats:
+    """(pairs, FEATURES) of texts and their cosines."""
+    rows = [_row(form(a), form(b), float(similar), words) for a, b, similar in zip(left, right, cosine, strict=True)]
     return np.array(rows, dtype=np.float32).reshape(len(rows), len(FEATURES))
 
 
@@ -180,12 +100,14 @@ def left_over(one: Sequence[str], other: Sequence[str]) -> list[str]:
     return [f"{sides} {word}" for word in (*one, *other)]
 
 
-def _row(a: Form, b: Form, cosine: float, weights: Mapping[str, float]) -> list[float]:
+def _row(a: Form, b: Form, cosine: float, words: Words) -> list[float]:
     pairing = Pairing.of(a, b)
     one, other = pairing.words()
     short, long = sorted((a.compact, b.compact), key=len)
-    weight = min((weights.get(name, _UNSEEN) for name in left_over(one, other)), default=_NOTHING)
+    weight = min((words.left_over.get(name, _UNSEEN) for name in left_over(one, other)), default=_NOTHING)
     both = bool(one and other)
+    usual = replacements(one, other, words.replaced)
+    phrase = sorted(words.first.get(of.stems[0], 0.0) if of.stems else 0.0 for of in (a, b))
     shared = set(a.stems) & set(b.stems)
     return [
         cosine,
@@ -194,6 +116,8 @@ def _row(a: Form, b: Form, cosine: float, weights: Mapping[str, float]) -> list[
         JaroWinkler.similarity(short, long),
         len(short),
         len(long) - len(short) if long.startswith(short) else 0,
+        min(len(a.stems), len(b.stems)),
+        max(len(a.stems), len(b.stems)),
         len(a.stems) - len(one),
         len(pairing.typos),
         min(pairing.typos, default=_NO_TYPO),
@@ -203,13 +127,38 @@ def _row(a: Form, b: Form, cosine: float, weights: Mapping[str, float]) -> list[
         sum(map(len, (*one, *other))) / max(len(a.compact) + len(b.compact), 1),
         _NOTHING if both else weight,
         weight if both else _NOTHING,
+        min(len(one), len(other)) - len(usual),
+        len(one) + len(other) - 2 * len(usual),
+        min(usual, default=_NOTHING),
+        *phrase,
         bool(a.numbers and b.numbers and a.numbers != b.numbers),
         bool(a.numbers) != bool(b.numbers),
         len(short) > 1 and (b.compact in a.initials or a.compact in b.initials),
         any(_prefixed(x, y) or _prefixed(y, x) for x in a.words for y in b.words),
         [s for s in a.stems if s in shared] != [s for s in b.stems if s in shared],
-        sum(_differ_in_agent(x, y) for x in a.words for y in b.words if _stem(x) == _stem(y)),
+        sum(_differ_in_agent(x, y) for x in a.words for y in b.words if stem(x) == stem(y)),
     ]
+
+
+def replacements(one: Sequence[str], other: Sequence[str], usual: Mapping[str, float]) -> list[float]:
+    """How usual each is of the words of one side that stand for one of the other; each word once, the most usual first.
+
+    `usual`: as Words.replaced.
+    """
+    known = (
+        (found, x, y)
+        for x, left in enumerate(one)
+        for y, right in enumerate(other)
+        if (found := usual.get(f"{min(left, right)} {max(left, right)}")) is not None
+    )
+    told: list[float] = []
+    left_done, right_done = set[int](), set[int]()
+    for found, x, y in sorted(known, key=lambda row: (-row[0], row[1:])):
+        if x not in left_done and y not in right_done:
+            told.append(found)
+            left_done.add(x)
+            right_done.add(y)
+    return told
 
 
 def _prefixed(word: str, other: str) -> bool:
@@ -227,30 +176,32 @@ class Variants:
     """A fitted decision.
 
     `threshold`: the score from which two texts are one skill; `keep`: pairs with less are not kept; `floor`: the cosine
-    below which a pair is not looked at unless its letters are alike.
+    below which a pair is not looked at unless its letters are alike; `variants_id`: of all but the threshold.
     """
 
     parameters: Mapping[str, npt.NDArray[Any]]
-    weights: Mapping[str, float]
+    words: Words
     threshold: float
     keep: float
     floor: float
     model_id: str  # whose cosines it was fitted on
+    variants_id: str = "not saved"
 
     @staticmethod
     def load(path: Path) -> "Variants":
         """What training.variants wrote. Raises DeciderError for another file, and for one of other features."""
         try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
             with safe_open(str(path), framework="numpy") as file:
                 told = json.loads((file.metadata() or {})[METADATA])
                 parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if tuple(told["features"]) != FEATURES:
                 raise ValueError("it was fitted on other features")
-            return Variants(parameters, told["weights"], told["threshold"], KEEP, told["floor"], told["model_id"])
+            threshold, floor, model_id = (told[name] for name in ("threshold", "floor", "model_id"))
+            words = Words(**told["words"])
+            return Variants(parameters, words, threshold, LEAST_SCORE, floor, model_id, digest[:12])
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise DeciderError(
-                f"{path} is no fitted decision on variants ({error}): fit one, by `python -m training.variants`."
-            ) from error
+            raise DeciderError(f"{path} is no fitted decision on variants ({error}): fit one, {FIT}.") from error
 
     @cached_property
     def _trees(self) -> Trees:
@@ -258,4 +209,22 @@ class Variants:
 
     def score(self, left: Sequence[str], right: Sequence[str], cosine: Floats) -> npt.NDArray[np.float64]:
         """(pairs,): how sure it is that two texts are variants of one skill, 0..1."""
-        return np.asarray(expit(self._trees.log_odds(features(left, right, cosine, self.weights))))
+        return np.asarray(expit(self._trees.log_odds(features(left, right, cosine, self.words))))
+
+
+def choose_variants(config: Config, model_id: str) -> tuple[Variants | None, str]:
+    """The decision on variants of a run; or none, and why where none was not asked for.
+
+    Raises DeciderError for a file of the user's own that does not hold for the run's encoder.
+    """
+    wanted = config.clusters
+    if wanted.decision == "none":
+        return None, ""
+    auto = wanted.decision == "auto"
+    path = SHIPPED.get(config.encoder.model) if auto else Path(wanted.decision)
+    found = Variants.load(path) if path else None
+    if found is None or found.model_id != model_id:
+        if not auto:
+            raise DeciderError(f"clusters.decision {path} was not fitted on vectors of {model_id}: fit one, {FIT}.")
+        return None, f"no decision on variants is fitted for vectors of {model_id}: fit one, {FIT}"
+    return replace(found, threshold=found.threshold if wanted.threshold is None else wanted.threshold), ""

@@ -9,6 +9,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
 from skillsim.encoder import Encoder, vectors_of
-from skillsim.variants import form
+from skillsim.pairing import form
 from training.made_pairs import made_pairs
 from training.pairs import Material
 from training.splits.held_out import Concepts
@@ -28,8 +29,6 @@ SEED = "skillsim variants 1"
 FLOOR = 0.5  # of the cosine of pairs that are looked at; pairs whose letters are alike may have less
 _CONCEPTS = 1_500
 _BLOCK = 512
-# How much a pair counts that is one skill, and one that is not: judged ones are few, labels many and loose.
-WEIGHTS = {"judged": (4.0, 1.0), "labels": (0.04, 0.12), "made": (1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,32 @@ class Skills:
     traps: pd.DataFrame
     kept_apart: frozenset[frozenset[str]] = frozenset()
 
+    @cached_property
+    def _may(self) -> Material:
+        return Material(self.concepts, self.judged)
+
+    @cached_property
+    def _in_traps(self) -> set[str]:
+        return {*self.traps["a"], *self.traps["b"]}
+
+    @cached_property
+    def _in_order(self) -> list[str]:
+        """The concepts that may be learnt from, by hash."""
+        return sorted(self._may.labels, key=lambda uri: hashlib.sha256(f"{SEED} {uri}".encode()).hexdigest())
+
+    @cached_property
+    def other_labels(self) -> dict[str, list[str]]:
+        """By concept, of those that no pair is of; without texts of traps."""
+        every, in_traps = self._may.labels, self._in_traps
+        return {uri: [text for text in every[uri] if text not in in_traps] for uri in self._in_order[_CONCEPTS:]}
+
     def pairs(self, encoder: Encoder) -> pd.DataFrame:
-        """a, b, same (bool), source, cosine, weight."""
-        may = Material(self.concepts, self.judged)
+        """a, b, same (bool), source, cosine."""
+        may = self._may
         skills = self.judged[self.judged["kind"] == "skill"].drop_duplicates("text_key")
         skills = skills[[self._allows(may, *row) for row in zip(skills["text"], skills["accepted"], strict=True)]]
-        chosen = sorted(may.labels, key=lambda uri: hashlib.sha256(f"{SEED} {uri}".encode()).hexdigest())[:_CONCEPTS]
-        in_traps = {*self.traps["a"], *self.traps["b"]}
-        changed = {*skills["text"], *(may.labels[uri][0] for uri in chosen)} - in_traps
+        chosen = self._in_order[:_CONCEPTS]
+        changed = {*skills["text"], *(may.labels[uri][0] for uri in chosen)} - self._in_traps
         parts = {
             "judged": _judged(skills, encoder),
             "labels": _labels({uri: may.labels[uri] for uri in chosen}, encoder),
@@ -58,8 +75,7 @@ class Skills:
         found = pd.concat([part.assign(source=name) for name, part in parts.items()], ignore_index=True)
         known = {frozenset(pair) for pair in zip(self.traps["a"], self.traps["b"], strict=True)} | self.kept_apart
         kept = np.array([frozenset(pair) not in known for pair in zip(found["a"], found["b"], strict=True)])
-        same, other = (found["source"].map({name: of[side] for name, of in WEIGHTS.items()}) for side in (0, 1))
-        return found.assign(weight=np.where(found["same"], same, other))[kept].reset_index(drop=True)
+        return found[kept].reset_index(drop=True)
 
     def _allows(self, may: Material, text: str, accepted: Sequence[str]) -> bool:
         """Whether neither a text nor a concept that it is accepted for is a held-out concept's."""

@@ -2,14 +2,15 @@
 
     python -m training.variants JUDGED_FOLDER TAXONOMY --extra FOLDER --version 1.1.1 [--encoder MODEL] [--out FILE]
 
-Its threshold is the lowest with a precision of .95 on the first halves of both golds (training.duplicates), and with at
-most 5% of the pairs to be kept apart joined (training.splits.traps); the second halves are for
-tests/benchmarks/duplicates.py. What is learnt from: training.variant_pairs.
+Its threshold is the lowest with a precision of .95 on the first half of ESCO's labels (training.duplicates), and with
+at most 5% of the pairs to be kept apart joined (training.splits.traps); GitHub's first half is shown beside, and the
+second halves are for tests/benchmarks/duplicates.py. What is learnt from: training.variant_pairs.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,12 @@ from safetensors.numpy import save_file
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from skillsim.clusters import ranks, stars
+from skillsim.config import LEAST_SCORE
 from skillsim.encoder import Encoder, load_encoder, vectors_of
 from skillsim.errors import TrainingError
 from skillsim.model_files import BUILTIN, resolve_model
-from skillsim.variants import FEATURES, KEEP, METADATA, SHIPPED, Pairing, Variants, features, form, left_over
+from skillsim.pairing import Pairing, form
+from skillsim.variants import FEATURES, METADATA, SHIPPED, Variants, Words, features, left_over
 from training import duplicates
 from training.command import one_line_errors
 from training.duplicates import Duplicates
@@ -38,6 +41,7 @@ from training.splits.held_out import read_checked
 from training.splits.traps import traps
 from training.train import learnable
 from training.variant_pairs import FLOOR, Skills, near_pairs
+from training.words import first_words, left_over_weights, replaced
 
 TREES = {
     "max_iter": 200,
@@ -47,57 +51,56 @@ TREES = {
     "l2_regularization": 2.0,
     "max_features": 0.5,
 }
+# How much a pair of names counts that is one skill, and one that is not; and a pair of phrases. Judged ones are few,
+# labels many, and loose where they are names.
+WEIGHTS = {
+    "judged": ((4.0, 1.0), (4.0, 1.0)),
+    "labels": ((0.04, 0.12), (1.0, 1.0)),
+    "made": ((1.0, 1.0), (2.0, 3.0)),
+}
 PRECISION = 0.95
 MOST_TRAPS = 0.05
-_PRIOR = 8.0  # pairs that a word's weight is drawn to the mean by
-_SEEN = 3  # pairs' weight from which a word has a weight of its own
 _FOLDS = 5
 _THRESHOLDS = np.round(np.arange(0.30, 1.0, 0.02), 2)
 
 Floats = npt.NDArray[np.float64]
 
 
-def word_weights(names: Sequence[Sequence[str]], same: npt.NDArray[np.bool_], weight: Floats) -> dict[str, float]:
-    """Log-odds that a pair is one skill, by a word that is left over in it (skillsim.variants.left_over)."""
-    rows = pd.DataFrame({"name": list(map(sorted, map(set, names))), "same": same, "weight": weight}).explode("name")
-    rows = rows.dropna(subset="name")
-    if rows.empty:
-        return {}
-    sums = rows.pivot_table("weight", "name", "same", "sum", fill_value=0.0).reindex(
-        columns=[False, True], fill_value=0.0
-    )
-    found = {}
-    for _, of in sums.groupby(sums.index.str[0]):
-        share = (of[True].sum() + 1) / (of.to_numpy().sum() + 2)
-        odds = np.log((of[True] + _PRIOR * share) / (of[False] + _PRIOR * (1 - share)))
-        found.update(odds[of.sum(axis=1) >= _SEEN].round(4).to_dict())
-    return found
-
-
-def fit(pairs: pd.DataFrame) -> tuple[dict[str, npt.NDArray[Any]], dict[str, float]]:
-    """(trees' arrays, word weights) of training.variant_pairs' rows. Made pairs say nothing of words.
+def fit(pairs: pd.DataFrame, usual: Mapping[str, float]) -> tuple[dict[str, npt.NDArray[Any]], Words]:
+    """(trees' arrays, words) of training.variant_pairs' rows and replacements. Made pairs say nothing of words.
 
     A pair's own words are weighed by what the pairs of other folds say of them, as they will be of pairs unseen.
     """
     names = [left_over(*Pairing.of(form(a), form(b)).words()) for a, b in _sides(pairs)]
-    same, weight = pairs["same"].to_numpy(bool), pairs["weight"].to_numpy(float)
+    same = pairs["same"].to_numpy(bool)
     told = (pairs["source"] != "made").to_numpy()
     fold = np.array([int(hashlib.sha256(a.encode()).hexdigest(), 16) % _FOLDS for a, _ in _sides(pairs)])
+    of_source = (pairs.loc[pairs["source"] == source, ["a", "b"]].to_numpy().ravel() for source in ("labels", "judged"))
+    first = first_words(*of_source)
+    rows = zip(pairs["a"], pairs["b"], pairs["source"], same, strict=True)
+    weight = np.array([WEIGHTS[source][is_phrase(a, b, first)][not one] for a, b, source, one in rows])
 
-    def weights_of(rows: npt.NDArray[np.bool_]) -> dict[str, float]:
+    def words_of(rows: npt.NDArray[np.bool_]) -> Words:
         chosen = np.flatnonzero(rows)
-        return word_weights([names[row] for row in chosen], same[chosen], weight[chosen])
+        weights = left_over_weights([names[row] for row in chosen], same[chosen], weight[chosen])
+        return Words(weights, usual, first)
 
     table = np.empty((len(pairs), len(FEATURES)), np.float32)
     for one in range(_FOLDS):
         own = np.flatnonzero(fold == one)
         of_fold = pairs.iloc[own]
-        told_by_others = weights_of(told & (fold != one))
         sides = of_fold["a"].tolist(), of_fold["b"].tolist()
-        table[own] = features(*sides, of_fold["cosine"].to_numpy(), told_by_others)
+        table[own] = features(*sides, of_fold["cosine"].to_numpy(), words_of(told & (fold != one)))
     trees = HistGradientBoostingClassifier(**TREES, early_stopping=False, random_state=0)
     trees.fit(table, same, sample_weight=weight)
-    return tree_arrays(trees), weights_of(told)
+    return tree_arrays(trees), words_of(told)
+
+
+def is_phrase(a: str, b: str, first: Mapping[str, float]) -> bool:
+    """Whether both have three words at least, or two and begin as phrases do."""
+    words = [form(text).stems for text in (a, b)]
+    begins = all(of and first.get(of[0], 0.0) > 0 for of in words)
+    return min(map(len, words)) >= (2 if begins else 3)
 
 
 def _sides(pairs: pd.DataFrame) -> Iterable[tuple[str, str]]:
@@ -134,14 +137,13 @@ def scores_of(pairs: pd.DataFrame, encoder: Encoder, variants: Variants) -> Floa
     return variants.score(pairs["a"].tolist(), pairs["b"].tolist(), np.einsum("ij,ij->i", left, right))
 
 
-def choose(curves: Mapping[str, pd.DataFrame], apart: Floats) -> float:
-    """The lowest threshold at which all have the precision and traps are apart. Raises TrainingError where none has.
+def choose(one: pd.DataFrame, apart: Floats) -> float:
+    """The lowest threshold at which a curve has the precision and traps are apart. Raises TrainingError for none.
 
     Precision is not monotone: a higher one may have less.
     """
     good = np.array([np.mean(apart >= at) <= MOST_TRAPS for at in _THRESHOLDS])
-    for one in curves.values():
-        good &= (one["precision"] >= PRECISION).to_numpy()
+    good &= (one["precision"] >= PRECISION).to_numpy()
     if not good.any():
         raise TrainingError(f"no threshold has a precision of {PRECISION:g} and joins {MOST_TRAPS:.0%} of the traps.")
     return float(_THRESHOLDS[good][0])
@@ -149,9 +151,10 @@ def choose(curves: Mapping[str, pd.DataFrame], apart: Floats) -> float:
 
 def write(target: Path, variants: Variants) -> None:
     """For Variants.load."""
-    told = {key: getattr(variants, key) for key in ("weights", "threshold", "floor", "model_id")}
+    told = {key: getattr(variants, key) for key in ("threshold", "floor", "model_id")}
+    told |= {"words": asdict(variants.words), "features": FEATURES}
     target.parent.mkdir(parents=True, exist_ok=True)
-    save_file(dict(variants.parameters), target, metadata={METADATA: json.dumps({**told, "features": FEATURES})})
+    save_file(dict(variants.parameters), target, metadata={METADATA: json.dumps(told)})
 
 
 def main(
@@ -176,23 +179,24 @@ def main(
         model = load_encoder(resolve_model(encoder))
     to_measure = duplicates.half(golds["github"], 1).sets.values()
     apart = frozenset(frozenset(pair) for texts in to_measure for pair in combinations(texts, 2))
-    pairs = Skills(concepts, strings, listed, apart).pairs(model)
-    parameters, weights = fit(pairs)
-    variants = Variants(parameters, weights, 1.0, KEEP, FLOOR, model.model_id)
+    skills = Skills(concepts, strings, listed, apart)
+    pairs = skills.pairs(model)
+    parameters, words = fit(pairs, replaced(skills.other_labels))
+    variants = Variants(parameters, words, 1.0, LEAST_SCORE, FLOOR, model.model_id)
     curves = {}
     for name, sets in golds.items():
         gold = duplicates.half(sets, 0)
         curves[name] = curve(gold, *scored_pairs(gold, model, variants))
     scores, same = scores_of(listed, model, variants), listed["same"].to_numpy(bool)
     with one_line_errors(console):
-        threshold = choose(curves, scores[~same])
+        threshold = choose(curves["esco"], scores[~same])
     table = Table("threshold", *(f"{name} {one}" for name in curves for one in ("P", "R", "F1")), "traps", "variants")
     for at in sorted({*_THRESHOLDS[::5].tolist(), threshold}):
         cells = [f"{curves[name].loc[at, one]:.3f}" for name in curves for one in ("precision", "recall", "f1")]
         table.add_row(f"{at:.2f}", *cells, f"{(scores[~same] >= at).mean():.3f}", f"{(scores[same] >= at).mean():.3f}")
     console.print(pairs.groupby(["source", "same"]).size().to_string())
     console.print(table)
-    write(target, Variants(parameters, weights, threshold, KEEP, FLOOR, model.model_id))
+    write(target, replace(variants, threshold=threshold))
     console.print(f"{target}: threshold {threshold}, {target.stat().st_size / 1024:.0f} kB")
 
 

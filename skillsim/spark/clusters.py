@@ -27,10 +27,12 @@ def star_members(tables: Tables, pairs: DataFrame, texts: DataFrame, at_once: in
     below = _decided(tables, _ranked(pairs, texts), at_once)
     sides = [("left_key", "right_key"), ("right_key", "left_key")]
     directed = [pairs.select(F.col(a).alias("text_key"), F.col(b).alias("leader_key"), "score") for a, b in sides]
-    edges = directed[0].unionByName(directed[1]).join(below, on="text_key", how="left_semi")
-    above = texts.join(below, on="text_key", how="left_anti").withColumnRenamed("text_key", "leader_key")
+    own = texts.join(below, on="text_key", how="left_semi").withColumnRenamed("mentions", "own_mentions")
+    edges = directed[0].unionByName(directed[1]).join(own, on="text_key", how="inner")
+    leaders = texts.join(below, on="text_key", how="left_anti").withColumnRenamed("text_key", "leader_key")
+    above = F.struct(-F.col("mentions"), "leader_key") < F.struct(-F.col("own_mentions"), "text_key")
     nearest = F.struct(-F.col("score"), -F.col("mentions"), F.col("leader_key"))
-    joined = edges.join(above, on="leader_key", how="inner").groupBy("text_key")
+    joined = edges.join(leaders, on="leader_key", how="inner").where(above).groupBy("text_key")
     best = joined.agg(F.min_by(F.struct("leader_key", "score"), nearest).alias("best"))
     members = texts.select("text_key").join(best, on="text_key", how="left")
     leader = F.coalesce(F.col("best.leader_key"), F.col("text_key"))
@@ -72,51 +74,43 @@ def _decided(tables: Tables, ranked: DataFrame, at_once: int) -> DataFrame:
     return tables.stage("stars_below", below.unionByName(edges.coalesce(1).mapInArrow(_finish, "text_key string")))
 
 
-def carry_ids(members: DataFrame, before: DataFrame, began: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """({leader_key, cluster_id} of a new partition, {event, cluster_id, other_id, leader_key} of what changed).
+def carry_ids(members: DataFrame, before: DataFrame, taken: DataFrame, run_id: str) -> tuple[DataFrame, DataFrame]:
+    """({leader_key, cluster_id} of a new partition, {event, cluster_id, other_id} of what changed).
 
     As `skillsim.clusters.carry_ids` over tables. `members`: (text_key, leader_key); `before`: (text_key, cluster_id);
-    `began`: (leader_key), one row for each id that ever began with it.
+    `taken`: (cluster_id), each once.
     """
     pairs = members.join(before, on="text_key", how="inner").groupBy("cluster_id", "leader_key").count()
     into = pairs.groupBy("cluster_id").agg(_most("leader_key").alias("leader_key"))
     out_of = pairs.groupBy("leader_key").agg(_most("cluster_id").alias("cluster_id"))
     held = into.join(out_of, on=["cluster_id", "leader_key"], how="left_semi")
-    earlier = began.groupBy("leader_key").agg(F.count("*").alias("earlier"))
-    number = F.coalesce(F.col("earlier"), F.lit(0)).cast("string")
-    fresh = F.concat(F.lit("c"), F.substring(F.sha2(F.concat_ws(":", "leader_key", number), 256), 1, 15))
+    known = taken.select(F.col("cluster_id").alias("first_id"), F.lit(True).alias("is_taken"))
+    leaders = members.select("leader_key").distinct().withColumn("first_id", _new_id(""))
+    fresh = F.when(F.col("is_taken"), _new_id(run_id)).otherwise(F.col("first_id"))
     found = (
-        members.select("leader_key")
-        .distinct()
-        .join(held, on="leader_key", how="left")
-        .join(earlier, on="leader_key", how="left")
+        leaders.join(held, on="leader_key", how="left")
+        .join(known, on="first_id", how="left")
         .select(
             "leader_key",
             F.col("cluster_id").isNull().alias("is_new"),
             F.coalesce("cluster_id", fresh).alias("cluster_id"),
         )
     )
-    source = out_of.withColumnRenamed("cluster_id", "other_id")
-    begun = found.where("is_new").join(source, on="leader_key", how="left")
+    begun = found.where("is_new").join(out_of.withColumnRenamed("cluster_id", "other_id"), on="leader_key", how="left")
     event = F.when(F.col("other_id").isNull(), F.lit(CREATED)).otherwise(F.lit(SPLIT))
+    gone = before.select("cluster_id").distinct().join(held, on="cluster_id", how="left_anti")
     target = found.select("leader_key", F.col("cluster_id").alias("other_id"))
-    gone = (
-        before.select("cluster_id")
-        .distinct()
-        .join(held, on="cluster_id", how="left_anti")
-        .join(into, on="cluster_id", how="left")
-    )
-    ended = gone.join(target, on="leader_key", how="left")
+    ended = gone.join(into, on="cluster_id", how="left").join(target, on="leader_key", how="left")
     how = F.when(F.col("other_id").isNull(), F.lit(ENDED)).otherwise(F.lit(MERGED))
-    columns = ("event", "cluster_id", "other_id", "leader_key")
-    changes = (
-        begun.withColumn("event", event)
-        .select(*columns)
-        .unionByName(
-            ended.withColumn("event", how).withColumn("leader_key", F.lit(None).cast("string")).select(*columns)
-        )
-    )
+    columns = ("cluster_id", "other_id")
+    changes = begun.select(event.alias("event"), *columns).unionByName(ended.select(how.alias("event"), *columns))
     return found.select("leader_key", "cluster_id"), changes
+
+
+def _new_id(run_id: str) -> Column:
+    """As `skillsim.clusters.new_id` of leader_key."""
+    digest = F.sha2(F.concat(F.col("leader_key"), F.lit(f":{run_id}")), 256)
+    return F.concat(F.lit("c"), F.substring(digest, 1, 15))
 
 
 def _most(name: str) -> Column:

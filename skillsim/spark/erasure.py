@@ -8,6 +8,8 @@ from pyspark.sql import functions as F
 
 from skillsim.schemas import (
     CANDIDATES,
+    CLUSTER_MEMBERS,
+    CLUSTERS,
     EMBEDDINGS,
     FORGOTTEN,
     LINK_CHANGES,
@@ -15,12 +17,28 @@ from skillsim.schemas import (
     MENTIONS,
     NORMALISED_SKILLS,
     OVERRIDES,
+    PAIRS,
     TEXTS,
 )
 from skillsim.spark.overrides import forget_overrides
 from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.tables import Tables
 from skillsim.spark.texts import orphans, remove_orphans
+
+# Tables that hold texts or what is known of them.
+_HOLDERS = (
+    NORMALISED_SKILLS,
+    MENTIONS,
+    OVERRIDES,
+    CLUSTERS,
+    CLUSTER_MEMBERS,
+    PAIRS,
+    LINKS,
+    LINK_CHANGES,
+    CANDIDATES,
+    EMBEDDINGS,
+    TEXTS,
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,7 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     forget_overrides(asked.sparkSession, tables, orphans(tables))
     texts = remove_orphans(tables)
     tables.clear_staging()
-    for table in (NORMALISED_SKILLS, MENTIONS, OVERRIDES, LINKS, LINK_CHANGES, CANDIDATES, EMBEDDINGS, TEXTS):
+    for table in _HOLDERS:
         if tables.exists(table):
             tables.vacuum(table, 0)
     return Erased(erased.asked, erased.records, erased.mentions, texts)

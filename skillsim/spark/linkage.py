@@ -80,8 +80,7 @@ class Linkage:
             stage.rows_in = stage.rows_out = self.taxonomy(CONCEPTS).count()
 
     def link(self) -> None:
-        """All texts linked, and what became of the links that held until now."""
-        self.retrieve()
+        """All texts linked that `retrieve` is done with, and what became of the links that held until now."""
         with self._progress.stage("links") as stage:
             stage.rows_in, links = self.decide()
             self._record_changes(links)
@@ -113,6 +112,13 @@ class Linkage:
                 self._config.spark,
                 stage,
             )
+
+    def comparable(self) -> DataFrame:
+        """(text_key, text, vector, concept_uris) of all texts with a vector, their nearest concepts first."""
+        vectors = self.embeddings().where(F.col("status") == "embedded").select("text_key", "vector")
+        nearest = F.transform("candidates", lambda one: one["concept_uri"]).alias("concept_uris")
+        texts = self._tables.read(TEXTS).join(vectors, on="text_key", how="inner")
+        return texts.join(self._candidates().select("text_key", nearest), on="text_key", how="inner")
 
     def _build_index(self) -> None:
         with self._progress.stage("label index") as stage:

@@ -21,7 +21,7 @@ from skillsim.spark import worker
 from skillsim.spark.overrides import OF_AN_OVERRIDE
 
 # Raised whenever `normalise` would give other rows for the same mentions and links.
-NORMALISE_VERSION = 2
+NORMALISE_VERSION = 3
 
 
 def decidable(texts: DataFrame, embeddings: DataFrame, candidates: DataFrame) -> DataFrame:
@@ -74,13 +74,17 @@ def decide_links(
     return told.mapInArrow(run, from_arrow_schema(SCHEMA))
 
 
-def normalise(mentions: DataFrame, links: DataFrame, overrides: DataFrame | None, run_id: str) -> DataFrame:
-    """NORMALISED_SKILLS: every mention, with the link of its text under one taxonomy and model.
+def normalise(
+    mentions: DataFrame, links: DataFrame, members: DataFrame, overrides: DataFrame | None, run_id: str
+) -> DataFrame:
+    """NORMALISED_SKILLS: every mention, with the link of its text under one taxonomy and model, and its cluster.
 
-    `overrides`: those for single feeds, as `overrides_by_source` gives them; they stand above the link.
+    `members`: CLUSTER_MEMBERS; `overrides`: those for single feeds, as `overrides_by_source` gives them; they stand
+    above the link.
     """
     mention_side = mentions.withColumnsRenamed({"status": "mention_status", "reason": "mention_reason"}).drop("run_id")
     joined = mention_side.join(links.drop("run_id"), on="text_key", how="left")
+    joined = joined.join(members.select("text_key", "cluster_id"), on="text_key", how="left")
     if overrides is not None:
         joined = joined.join(F.broadcast(overrides), on=["source", "text_key"], how="left")
         decided = F.col("curated").isNotNull()
@@ -91,7 +95,6 @@ def normalise(mentions: DataFrame, links: DataFrame, overrides: DataFrame | None
     computed = {
         "status": F.when(rejected, F.lit("rejected")).otherwise(F.col("status")),
         "reason": F.when(rejected, F.col("mention_reason")).otherwise(F.col("reason")),
-        "cluster_id": F.lit(None).cast("string"),
         "run_id": F.lit(run_id),
     }
     return joined.withColumns(computed).select(*NORMALISED_SKILLS.schema.names)

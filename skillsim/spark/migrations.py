@@ -30,6 +30,8 @@ def migrate(tables: Tables) -> None:
             _to_2(tables, table)
         if version < 3:
             _to_3(tables, table)
+        if version < 4 and table is RUNS:
+            _add_column(tables, RUNS, "clusters_id", after="overrides_id")
         tables.alter(table, f"SET TBLPROPERTIES ({property_list(properties(table))})")
         log.info("%s: migrated from schema version %d to %d", table.name, version, SCHEMA_VERSION)
 

@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from skillsim.cells import pairs_id
 from skillsim.errors import TablesError
 from skillsim.report import write_report
-from skillsim.schemas import LINKS, MENTIONS, NORMALISED_SKILLS
+from skillsim.schemas import CLUSTER_MEMBERS, CLUSTERS, CONCEPTS, LINKS, MENTIONS, NORMALISED_SKILLS
 from skillsim.spark.balance import balance
+from skillsim.spark.cluster_tables import cluster_texts, compare_texts, describe_clusters
 from skillsim.spark.embeddings import retryable
 from skillsim.spark.lease import writer_lease
 from skillsim.spark.linkage import Linkage
@@ -40,7 +42,8 @@ class Pipeline:
 
     def __init__(self, spark: SparkSession, plan: Plan) -> None:
         self._spark = spark
-        self._config, self._bundle, self._ids, self._decider = plan.config, plan.bundle, plan.ids, plan.decider
+        self._config, self._bundle, self._ids = plan.config, plan.bundle, plan.ids
+        self._decider, self._variants = plan.decider, plan.variants
         self._started = datetime.now(UTC)
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         self._records = read_records(spark, plan.config.input)
@@ -94,8 +97,11 @@ class Pipeline:
         """Everything after the mentions; returns the mentions by status."""
         self._linkage.store_taxonomy()
         self._collect_texts()
+        self._linkage.retrieve()
+        self._gather_texts()
         self._linkage.link()
         self._normalise_mentions()
+        self._describe_clusters()
         statuses = self._balance()
         self._write_report()
         return statuses
@@ -121,11 +127,40 @@ class Pipeline:
         if removed:
             log.info("texts: %s that no mention holds any more are removed from all tables", f"{removed:,}")
 
+    def _gather_texts(self) -> None:
+        """Similar texts in clusters."""
+        if self._variants is None:
+            return
+        cells = self._config.clusters.cells
+        constants = {
+            "model_id": self._ids.model_id,
+            "pairs_id": pairs_id(self._variants.variants_id, cells),
+        }
+        with self._progress.stage("pairs") as stage:
+            texts = self._linkage.comparable()
+            compare_texts(self._tables, texts, constants, self._variants, cells, self._config.spark, stage)
+        with self._progress.stage("members") as stage:
+            of = self._ids.clusters_id, self._variants.threshold, self._run_id, self._started
+            stage.rows_in, stage.rows_out = cluster_texts(self._tables, constants, *of)
+
+    def _describe_clusters(self) -> None:
+        if self._variants is None:
+            return
+        with self._progress.stage("clusters") as stage:
+            concepts, links = self._linkage.taxonomy(CONCEPTS), self._linkage.links()
+            of = self._ids.clusters_id, self._run_id
+            stage.rows_in, stage.rows_out = describe_clusters(self._tables, links, concepts, *of)
+
+    def _members(self) -> DataFrame:
+        members = self._tables.read(CLUSTER_MEMBERS)
+        return members if self._variants else members.limit(0)
+
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
-            states = {table.name: self._tables.state(table) for table in (MENTIONS, LINKS)}
+            states = {table.name: self._tables.state(table) for table in (MENTIONS, LINKS, CLUSTER_MEMBERS)}
             of_all_rows = {**self._one_link, "decider_id": self._ids.decider_id}
             of_run = {"overrides": self._ids.overrides_id, "rules": str(NORMALISE_VERSION)}
+            of_run["clusters"] = self._ids.clusters_id
             built_from = {**states, **of_all_rows, **of_run}
             before = self._tables.built_from(NORMALISED_SKILLS)
             if before == built_from:
@@ -133,7 +168,7 @@ class Pipeline:
             mentions = self._tables.read(MENTIONS)
             stage.rows_in = mentions.count()
             overrides = overrides_by_source(self._spark, self._linkage.in_force, self._linkage.names)
-            skills = normalise(mentions, self._linkage.links(), overrides, self._run_id)
+            skills = normalise(mentions, self._linkage.links(), self._members(), overrides, self._run_id)
             all_differ = any(before.get(name, value) != value for name, value in of_all_rows.items())
             write = self._tables.rewrite if all_differ else self._tables.sync
             write(NORMALISED_SKILLS, skills, built_from)
@@ -158,6 +193,7 @@ class Pipeline:
             data = collect_report(
                 self._tables.read(NORMALISED_SKILLS),
                 self._linkage.links(),
+                self._tables.read(CLUSTERS) if self._variants else None,
                 facts,
                 tuple(asdict(s) for s in self._progress.stages[:-1]),
                 self._config.report.min_records,

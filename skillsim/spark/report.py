@@ -3,19 +3,22 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.report import ConceptRow, ReportData, StatusRow, TextRow
+from skillsim.report import ClusterRow, ConceptRow, ReportData, StatusRow, TextRow
 from skillsim.spark.record_ids import id_as_given
 
 
 def collect_report(
     normalised: DataFrame,
     links: DataFrame,
+    clusters: DataFrame | None,
     facts: dict[str, str],
     stages: tuple[dict[str, object], ...],
     min_records: int,
     top: int,
 ) -> ReportData:
-    """`links`: those of the run's taxonomy and model; at most `top` rows a list."""
+    """`links`: those of the run's taxonomy and model; `clusters`: CLUSTERS, None where the run made none; at most `top`
+    rows a list.
+    """
     record = F.struct("source", id_as_given())  # a repeated id is one person's
     statuses = (
         normalised.groupBy("status")
@@ -66,6 +69,26 @@ def collect_report(
             TextRow(row["text"], row["status"], row["nearest"] or "", row["mentions"], row["records"])
             for row in unlinked
         ),
+        clusters=_without_concept(clusters, min_records, top) if clusters is not None else None,
         stages=stages,
         min_records=min_records,
     )
+
+
+def _without_concept(clusters: DataFrame, min_records: int, top: int) -> tuple[ClusterRow, ...]:
+    """Those whose representative, and of their spellings those that enough records hold."""
+    held = F.filter("spellings", lambda one: one["records"] >= min_records).alias("held")
+    rows = (
+        clusters.where(F.col("status").isin("ambiguous", "nil"))
+        .where(F.col("spellings")[0]["records"] >= min_records)
+        .orderBy(F.desc("mentions"), "cluster_id")
+        .limit(top)
+        .select("group_label", "mentions", "mentions_before", "records", held)
+        .collect()
+    )
+    found = []
+    for row in rows:
+        representative, *others = (one["spelling"] for one in row["held"])
+        counts = row["mentions"], row["mentions_before"], row["records"]
+        found.append(ClusterRow(representative, row["group_label"] or "", *counts, tuple(others)))
+    return tuple(found)

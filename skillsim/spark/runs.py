@@ -17,11 +17,14 @@ from skillsim.config import Config, ReportConfig
 from skillsim.overrides import NO_OVERRIDES
 from skillsim.schemas import (
     CANDIDATES,
+    CLUSTER_MEMBERS,
+    CLUSTERS,
     EMBEDDINGS,
     LINK_CHANGES,
     LINKS,
     MENTIONS,
     NORMALISED_SKILLS,
+    PAIRS,
     RUNS,
     TEXTS,
 )
@@ -30,8 +33,20 @@ from skillsim.spark.sql import spark_schema
 from skillsim.spark.tables import Tables
 
 _VERSIONED = ("skillsim", "pyspark", "delta-spark", "torch", "sentence-transformers", "pyarrow", "numpy")
+NO_CLUSTERS = "none"
 # A run's outcome is a function of these tables and its ids.
-_DECISIVE = (MENTIONS, TEXTS, EMBEDDINGS, CANDIDATES, LINKS, LINK_CHANGES, NORMALISED_SKILLS)
+_DECISIVE = (
+    MENTIONS,
+    TEXTS,
+    EMBEDDINGS,
+    CANDIDATES,
+    PAIRS,
+    CLUSTER_MEMBERS,
+    LINKS,
+    LINK_CHANGES,
+    NORMALISED_SKILLS,
+    CLUSTERS,
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,7 @@ class RunIds:
     retrieval_id: str
     decider_id: str
     lexicon_id: str
+    clusters_id: str
     overrides_id: str = NO_OVERRIDES  # known once the tables are open
 
 

@@ -3,7 +3,18 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.schemas import CANDIDATES, EMBEDDINGS, LABELS, LINK_CHANGES, LINKS, MENTIONS, TEXTS
+from skillsim.schemas import (
+    CANDIDATES,
+    CLUSTER_MEMBERS,
+    CLUSTERS,
+    EMBEDDINGS,
+    LABELS,
+    LINK_CHANGES,
+    LINKS,
+    MENTIONS,
+    PAIRS,
+    TEXTS,
+)
 from skillsim.spark.tables import Tables
 
 
@@ -24,10 +35,10 @@ def orphans(tables: Tables) -> DataFrame:
 
 
 def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
-    """Remove the texts of no mention, with vectors, candidates, links and their history; how many those were.
+    """Remove the texts of no mention, with vectors, candidates, pairs, links and their history; how many those were.
 
-    The vector of a taxonomy's label stays, and of a text_key in `kept`. `texts` comes last, so that a crash before it
-    is repeated in full.
+    The vector of a taxonomy's label stays, and of a text_key in `kept`. A cluster that one of them was in leaves
+    `clusters` until the next run. `texts` comes last, so that a crash before it is repeated in full.
     """
     staged = tables.stage("orphans", orphans(tables))
     count = staged.count()
@@ -36,7 +47,11 @@ def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
         if kept is not None:
             stays = stays.unionByName(kept.select("text_key"))
         tables.delete(EMBEDDINGS, staged.join(stays, on="text_key", how="left_anti"))
-        for table in (CANDIDATES, LINKS, LINK_CHANGES, TEXTS):
+        for side in ("left_key", "right_key"):
+            tables.delete(PAIRS, staged.withColumnRenamed("text_key", side))
+        theirs = tables.read(CLUSTER_MEMBERS).join(staged, on="text_key", how="left_semi").select("cluster_id")
+        tables.delete(CLUSTERS, theirs)
+        for table in (CANDIDATES, CLUSTER_MEMBERS, LINKS, LINK_CHANGES, TEXTS):
             tables.delete(table, staged)
     return count
 

@@ -8,6 +8,7 @@ import pytest
 
 from skillsim.report import (
     ESCO_NOTICE,
+    ClusterRow,
     ConceptRow,
     ReportData,
     StatusRow,
@@ -17,7 +18,16 @@ from skillsim.report import (
 )
 
 EMPTY = ReportData(
-    facts={}, records=0, mentions=0, statuses=(), reasons=(), concepts=(), unlinked=(), stages=(), min_records=1
+    facts={},
+    records=0,
+    mentions=0,
+    statuses=(),
+    reasons=(),
+    concepts=(),
+    unlinked=(),
+    clusters=None,
+    stages=(),
+    min_records=1,
 )
 FULL = ReportData(
     facts={"source": "jobs", "taxonomy": "ESCO 1.1.1"},
@@ -33,6 +43,10 @@ FULL = ReportData(
     reasons=(("empty", 1), ("number", 1)),
     concepts=(ConceptRow("Java", "http://data.europa.eu/esco/skill/1", 3, 2),),
     unlinked=(TextRow("vibe coding", "nil", "computer programming", 1, 1),),
+    clusters=(
+        ClusterRow("Power BI", "data visualisation", 1_500, 1_400, 9, ("powerbi", "power-bi")),
+        ClusterRow("vibe coding", "", 2, None, 2, ()),
+    ),
     stages=({"stage": "embed", "rows_in": 12_345, "rows_out": 6, "seconds": 1.25},),
     min_records=2,
 )
@@ -64,6 +78,7 @@ def test_the_page_says_what_the_data_says() -> None:
     for part in (
         *("source: jobs · taxonomy: ESCO 1.1.1", "1,234 records", "10 mentions", "37.5% of the readable"),
         *("matched 3 30.0% 2", "rejected 2 20.0% 0", "empty 1, number 1", "Java 3 2"),
+        *("Power BI powerbi, power-bi data visualisation 1,500 +100 9", "vibe coding 2 new 2"),
         *("vibe coding nil computer programming 1 1", "at least 2 records", "embed 12,345 6 1."),
     ):
         assert part in said
@@ -74,6 +89,8 @@ def test_nothing_is_a_page_too() -> None:
     assert "0.0% of the readable mentions" in said
     assert said.count(" none ") == 2
     assert "at least" not in said
+    assert "taxonomy lacks" not in said
+    assert visible(render_report(replace(EMPTY, clusters=()))).count(" none ") == 3
 
 
 @pytest.mark.parametrize("data", [EMPTY, FULL], ids=["empty", "full"])
@@ -97,14 +114,15 @@ def test_texts_of_the_data_are_escaped_wherever_they_stand() -> None:
         reasons=((HOSTILE, 1),),
         concepts=(ConceptRow(HOSTILE, HOSTILE, 1, 1),),
         unlinked=(TextRow(HOSTILE, HOSTILE, HOSTILE, 1, 1),),
+        clusters=(ClusterRow(HOSTILE, HOSTILE, 1, 1, 1, (HOSTILE,)),),
         stages=({"stage": HOSTILE, "rows_in": 1, "rows_out": 1, "seconds": 0.0},),
     )
     page = render_report(data)
     assert "<script" not in page
     assert "<img" not in page
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 10
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 13
     assert 'title="&lt;script' in page
-    assert page.count("</td>") == render_report(FULL).count("</td>") - 4 * 5  # four statuses fewer
+    assert page.count("</td>") == render_report(FULL).count("</td>") - 4 * 5 - 6  # four statuses and a cluster fewer
 
 
 def test_the_page_is_written_whole_and_replaces_the_last_one(tmp_path: Path) -> None:

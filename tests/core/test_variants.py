@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from skillsim.config import Config
 from skillsim.errors import DeciderError
 from skillsim.model_files import BUILTIN, resolve_model
-from skillsim.variants import FEATURES, SHIPPED, Pairing, Variants, features, form, left_over
+from skillsim.pairing import Pairing, form
+from skillsim.variants import FEATURES, SHIPPED, Variants, Words, choose_variants, features, left_over, replacements
 
 
-def told(a: str, b: str, **weights: float) -> dict[str, float]:
-    row = features([a], [b], np.array([0.5], np.float32), {name.replace("_", " "): w for name, w in weights.items()})
+def told(a: str, b: str, words: Words | None = None) -> dict[str, float]:
+    row = features([a], [b], np.array([0.5], np.float32), words or Words())
     return dict(zip(FEATURES, row[0].tolist(), strict=True))
 
 
@@ -79,14 +81,48 @@ def test_features(a: str, b: str, feature: str, value: float) -> None:
 
 def test_the_lightest_word_left_over_counts_on_its_sides() -> None:
     one, both = "left over on one side, weight", "left over on both sides, weight"
-    found = told("good leadership", "leadership skills", **{"1_good": 2, "2_good": 1, "2_skill": 0.5})
+    found = told("good leadership", "leadership skills", Words({"1 good": 2, "2 good": 1, "2 skill": 0.5}))
     assert (found[one], found[both]) == (9, 0.5)
-    found = told("leadership", "good leadership skills", **{"1_good": 2})
+    found = told("leadership", "good leadership skills", Words({"1 good": 2}))
     assert (found[one], found[both]) == (-3, 9)
     found = told("leadership", "leadership")
     assert (found[one], found[both]) == (9, 9)
     assert left_over(["a"], []) == ["1 a"]
     assert left_over(["a"], ["b"]) == ["2 a", "2 b"]
+
+
+USUAL = {"client custom": -1.0, "advis help": -3.0, "client help": -2.0}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "usual"),
+    [
+        (["custom"], ["client"], [-1]),
+        (["help", "custom"], ["advis", "client"], [-1, -3]),  # the most usual first, and each word once
+        (["help"], ["client", "advis"], [-2]),
+        (["help"], ["help"], []),
+        ([], ["client"], []),
+    ],
+)
+def test_words_that_stand_for_each_other(one: list[str], other: list[str], usual: list[float]) -> None:
+    assert replacements(one, other, USUAL) == usual
+    assert replacements(other, one, USUAL) == usual
+
+
+def test_what_is_replaced_and_what_is_not() -> None:
+    names = ("not replaced, the fewer", "not replaced, of both", "replaced, the least usual")
+    found = told("help new customers", "advise clients", Words(replaced=USUAL))
+    assert [found[name] for name in names] == [0, 1, -3]
+    found = told("help customers", "help staff", Words(replaced=USUAL))
+    assert [found[name] for name in names] == [1, 2, 9]
+    found = told("help staff", "help staff", Words(replaced=USUAL))
+    assert [found[name] for name in names] == [0, 0, 9]
+
+
+def test_a_text_is_a_phrase_by_its_first_word() -> None:
+    found = told("managing staff", "staff", Words(first={"manag": 2.5, "staff": -1}))
+    assert [found[name] for name in ("phrase, the less", "phrase, the more")] == [-1, 2.5]
+    assert told("#", "staff")["phrase, the less"] == 0
 
 
 TEXTS = st.text("abcdeé12 +#.-", max_size=24)
@@ -124,6 +160,29 @@ def test_the_shipped_decision_tells_spellings_from_neighbours() -> None:
     scores = variants.score(left, right, np.array([0.8, 0.9, 0.8], np.float32))
     assert scores[:2].min() > variants.threshold > scores[2]
     assert variants.threshold > variants.keep
+
+
+def config(**clusters: object) -> Config:
+    return Config.model_validate({"clusters": clusters})
+
+
+def test_the_shipped_decision_holds_for_its_encoder_alone(tmp_path: Path) -> None:
+    model_id = resolve_model(BUILTIN).model_id
+    shipped = Variants.load(SHIPPED[BUILTIN])
+    found, why = choose_variants(config(), model_id)
+    assert found is not None
+    assert (found.threshold, found.variants_id, why) == (shipped.threshold, shipped.variants_id, "")
+    found, _ = choose_variants(config(threshold=0.95), model_id)
+    assert found is not None
+    assert (found.threshold, found.variants_id) == (0.95, shipped.variants_id)
+    assert choose_variants(config(decision="none"), model_id) == (None, "")
+    found, why = choose_variants(config(), "another model")
+    assert found is None
+    assert "for vectors of another model: fit one, by `python -m training.variants`" in why
+    with pytest.raises(DeciderError, match="was not fitted on vectors of another model"):
+        choose_variants(config(decision=str(SHIPPED[BUILTIN])), "another model")
+    with pytest.raises(DeciderError, match="No such file"):
+        choose_variants(config(decision=str(tmp_path / "none")), model_id)
 
 
 @pytest.mark.parametrize(

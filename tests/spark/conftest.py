@@ -56,13 +56,14 @@ def stage_rows(run: Run, name: str) -> int:
 
 @pytest.fixture(scope="session")
 def job(spark: SparkSession) -> Callable[..., Run]:
-    """Run the whole job on CSV lines: `job(root, lines, "linking.threshold=0.9")`."""
+    """Run the job on CSV lines: `job(root, lines, "linking.threshold=0.9")`; without clusters unless it is told."""
 
     def run(root: Path, lines: list[str], *assignments: str) -> Run:
         source = root.with_suffix(".csv")
         source.write_text("".join(lines), encoding="utf-8")
         paths = [f"input.path={source}", f"taxonomy.path={SAMPLE / 'taxonomy'}", f"output.root={root}"]
-        config = load_config(None, ["input.source=test", "input.separators=default", *paths, *assignments])
+        plain = ["input.source=test", "input.separators=default", "clusters.decision=none"]
+        config = load_config(None, [*plain, *paths, *assignments])
         return Run(Pipeline(spark, plan_run(config)).run(), config, root)
 
     return run

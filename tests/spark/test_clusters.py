@@ -1,6 +1,5 @@
 """Stars by rounds in Spark are those of the arrays, whatever the pairs."""
 
-from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from skillsim.clusters import Change, ranks, stars
+from skillsim.clusters import Change, new_id, ranks, stars
 from skillsim.clusters import carry_ids as carry_ids_of_arrays
 from skillsim.spark.clusters import carry_ids, star_members
 from skillsim.spark.tables import Tables
@@ -51,16 +50,17 @@ def test_ids_are_carried_as_on_arrays(spark: SparkSession) -> None:
     for row in range(30, 200):
         leader = f"t{row - random.randrange(4):03d}"
         leaders[f"t{row:03d}"] = leader if leaders.get(leader) == leader else f"t{row:03d}"
-    began = [random.choice(sorted(set(leaders.values()))) for _ in range(40)]
-    expected, told = carry_ids_of_arrays(before, leaders, Counter(began))
+    taken = {*before.values(), *(new_id(leader) for leader in random.sample(sorted(set(leaders.values())), 40))}
+    expected, told = carry_ids_of_arrays(before, leaders, taken, "run 7")
     found, changes = carry_ids(
         spark.createDataFrame(list(leaders.items()), "text_key string, leader_key string"),
         spark.createDataFrame(list(before.items()), "text_key string, cluster_id string"),
-        spark.createDataFrame([(leader,) for leader in began], "leader_key string"),
+        spark.createDataFrame([(one,) for one in taken], "cluster_id string"),
+        "run 7",
     )
     assert {row["leader_key"]: row["cluster_id"] for row in found.collect()} == expected
     rows = changes.collect()
     assert {event for event, *_ in rows} == {"created", "split", "merged", "ended"}
-    assert {Change(*row[:3]) for row in rows} == set(told)
+    assert {Change(*row) for row in rows} == set(told)
     assert len(rows) == len(told)
-    assert all((row["leader_key"] is not None) == (row["event"] in ("created", "split")) for row in rows)
+    assert 0 < sum(expected[leader] == new_id(leader, "run 7") for leader in expected) < 40

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from skillsim.cells import cells_of
 from skillsim.spark.pairs import find_pairs
-from skillsim.variants import Variants
+from skillsim.variants import Variants, Words
 
 FLOOR = 0.2
 # One tree of one node: a pair is kept by its cosine alone.
@@ -21,7 +21,7 @@ BY_COSINE = Variants(
         "tree_value": np.array([[0.0, -4.0, 4.0]]),
         "baseline": np.array(0.0),
     },
-    weights={},
+    words=Words(),
     threshold=0.9,
     keep=0.5,
     floor=FLOOR,

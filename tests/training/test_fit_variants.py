@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 
 from skillsim.cells import cells_of, is_single
+from skillsim.config import LEAST_SCORE
 from skillsim.encoder import Encoded
 from skillsim.errors import TrainingError
-from skillsim.variants import KEEP, Variants
+from skillsim.variants import Variants, Words
 from training.made_pairs import made_pairs
 from training.splits.held_out import is_held_out
-from training.variant_pairs import WEIGHTS, Skills, _same, near_pairs
-from training.variants import choose, fit, word_weights, write
+from training.variant_pairs import Skills, _same, near_pairs
+from training.variants import choose, fit, is_phrase, write
 
 SKILLS = ["load balancing", "stock room control", "exchange server 2007", "warehouse management", "colour matching"]
 SKILLS += ["day shifts", "network cabling", "pension accounting", "roof tiling", "menu planning", "room services"]
@@ -24,12 +25,13 @@ SKILLS += ["day shifts", "network cabling", "pension accounting", "roof tiling",
 def test_a_fit_keeps_spellings_together_and_other_words_apart(tmp_path: Path) -> None:
     """With a cosine that says nothing, by the words alone, and read back."""
     made = [pair for seed in range(40) for pair in made_pairs(SKILLS, str(seed))]
-    pairs = pd.DataFrame(made, columns=["a", "b", "same"]).assign(cosine=0.8, weight=1.0, source="made")
-    parameters, weights = fit(pairs)
-    assert weights == {}
-    write(tmp_path / "v", Variants(parameters, weights, 0.5, KEEP, 0.2, "a model"))
+    pairs = pd.DataFrame(made, columns=["a", "b", "same"]).assign(cosine=0.8, source="made")
+    parameters, words = fit(pairs, {"client custom": -1.0})
+    assert words == Words({}, {"client custom": -1.0}, {})
+    write(tmp_path / "v", Variants(parameters, words, 0.5, LEAST_SCORE, 0.2, "a model"))
     variants = Variants.load(tmp_path / "v")
     assert (variants.threshold, variants.floor, variants.model_id) == (0.5, 0.2, "a model")
+    assert variants.words == words
     same = [
         ("claims handling", "claims-handling"),
         ("menu budget", "menus budget"),
@@ -41,24 +43,13 @@ def test_a_fit_keeps_spellings_together_and_other_words_apart(tmp_path: Path) ->
     assert scores[:3].min() > 0.5 > scores[3:].max()
 
 
-def test_a_word_weighs_what_its_pairs_say() -> None:
-    names = [
-        ["1 skill"],
-        ["1 skill"],
-        ["1 skill"],
-        ["1 tax"],
-        ["1 tax"],
-        ["1 tax"],
-        ["2 hot", "2 cold"],
-        [],
-        ["1 rare"],
-    ]
-    same = np.array([True, True, True, False, False, False, False, True, True])
-    found = word_weights(names, same, np.array([1, 1, 1, 1, 1, 1, 9, 9, 1.0]))
-    assert set(found) == {"1 skill", "1 tax", "2 hot", "2 cold"}
-    assert found["1 skill"] > 0 > found["1 tax"]
-    share = 5 / 9
-    assert found["1 tax"] == pytest.approx(np.log(8 * share / (3 + 8 * (1 - share))), abs=1e-3)
+def test_phrases_are_long_or_begin_as_phrases() -> None:
+    first = {"manag": 2.0, "java": -1.0}
+    assert is_phrase("manage ships", "managing boats", first)
+    assert not is_phrase("manage ships", "ships", first)
+    assert not is_phrase("java games", "java gaming", first)
+    assert is_phrase("java games design", "design of java games", first)
+    assert not is_phrase("#", "manage ships", first)
 
 
 def test_near_pairs_are_those_of_all_with_all() -> None:
@@ -123,7 +114,6 @@ def test_nothing_is_learnt_of_traps_of_held_out_concepts_and_of_what_is_measured
     made = pairs[pairs["source"] == "made"]
     assert len(made) > 5
     assert "menu planning" not in set(made["a"])
-    assert (pairs["weight"] == [WEIGHTS[row.source][0 if row.same else 1] for row in pairs.itertuples()]).all()
 
 
 @pytest.mark.parametrize(
@@ -142,13 +132,12 @@ def test_what_two_judgements_say_of_a_pair(one, other, same) -> None:  # type: i
     assert _same(exact, accepted, 1, 0) is same
 
 
-def test_the_threshold_is_the_lowest_that_all_allow() -> None:
+def test_the_threshold_is_the_lowest_that_both_allow() -> None:
     index = np.round(np.arange(0.30, 1.0, 0.02), 2)
     curve = pd.DataFrame({"precision": np.linspace(0.9, 1.0, len(index))}, index=index)
-    assert choose({"a": curve}, np.zeros(3)) == pytest.approx(0.64)
-    assert choose({"a": curve, "b": curve - 0.02}, np.zeros(3)) == pytest.approx(0.78)
-    assert choose({"a": curve}, np.array([0.9, 0.1])) == pytest.approx(0.92)
+    assert choose(curve, np.zeros(3)) == pytest.approx(0.64)
+    assert choose(curve, np.array([0.9, 0.1])) == pytest.approx(0.92)
     dips = curve.assign(precision=[0.9] * 3 + [1.0] * 3 + [0.9] * 29)
-    assert choose({"a": dips}, np.zeros(3)) == pytest.approx(0.36)
+    assert choose(dips, np.zeros(3)) == pytest.approx(0.36)
     with pytest.raises(TrainingError, match="no threshold has a precision of"):
-        choose({"a": curve - 1}, np.zeros(3))
+        choose(curve - 1, np.zeros(3))

@@ -1,0 +1,192 @@
+"""The tables pairs, cluster_members, cluster_history and clusters, brought up to what texts and mentions are now."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from skillsim.config import SparkConfig
+from skillsim.errors import BalanceError
+from skillsim.schemas import CLUSTER_HISTORY, CLUSTER_MEMBERS, CLUSTERS, MENTIONS, NORMALISED_SKILLS, PAIRS
+from skillsim.spark.clusters import carry_ids, star_members
+from skillsim.spark.pairs import find_pairs
+from skillsim.spark.progress import Meter, Stage
+from skillsim.spark.record_ids import id_as_given
+from skillsim.spark.slices import key_ranges
+from skillsim.spark.sql import predicate
+from skillsim.spark.tables import Tables
+from skillsim.variants import Variants
+
+# Each slice of new texts is compared with all texts, so that more slices cost more passes over those.
+MOST_SLICES = 8
+SPELLINGS = 10
+
+
+def compare_texts(
+    tables: Tables,
+    texts: DataFrame,
+    constants: Mapping[str, str],
+    variants: Variants,
+    cells: int,
+    config: SparkConfig,
+    account: Stage,
+) -> None:
+    """Append to PAIRS what texts that have not been compared yet share with all others, and that they have been.
+
+    `texts`: (text_key, text, vector, concept_uris) of all texts with a vector; `constants`: the other key columns of
+    PAIRS. A kill loses at most one slice.
+    """
+    compared = _compared(tables, constants)
+    todo = tables.stage("pairs_todo", texts.select("text_key").join(compared, on="text_key", how="left_anti"))
+    account.rows_in = rows = todo.count()
+    if not rows:
+        return
+    meter = Meter(account.stage, rows)
+    slices = min(MOST_SLICES, math.ceil(rows / config.rows_per_slice))
+    for keys in key_ranges(slices):
+        new = todo.where(predicate({"text_key": keys}))
+        held = (
+            _compared(tables, constants).withColumn("new", F.lit(False)).unionByName(new.withColumn("new", F.lit(True)))
+        )
+        part = tables.stage("pairs_texts", texts.join(held, on="text_key", how="inner"))
+        tasks = max(1, math.ceil(part.count() / config.rows_per_task))
+        itself = {"left_key": F.col("text_key"), "right_key": F.col("text_key")}
+        ones = {name: F.lit(1.0).cast("float") for name in ("cosine", "score")}
+        found = find_pairs(part, variants, cells, tasks)
+        marks = new.withColumns(itself | ones).drop("text_key")
+        done = tables.stage("pairs", found.unionByName(marks))
+        tables.append(PAIRS, done.withColumns({name: F.lit(value) for name, value in constants.items()}))
+        account.rows_out += done.count()
+        meter.add(new.count())
+
+
+def _of(tables: Tables, constants: Mapping[str, str]) -> DataFrame:
+    return tables.read(PAIRS).where(predicate(dict(constants)))
+
+
+def _compared(tables: Tables, constants: Mapping[str, str]) -> DataFrame:
+    """text_key of the texts that PAIRS says are done."""
+    return _of(tables, constants).where("left_key = right_key").select(F.col("left_key").alias("text_key"))
+
+
+def cluster_texts(
+    tables: Tables, constants: Mapping[str, str], clusters_id: str, threshold: float, run_id: str, at: datetime
+) -> tuple[int, int]:
+    """CLUSTER_MEMBERS as PAIRS and the counts of mentions have it, and CLUSTER_HISTORY; (texts, changes), 0 where both
+    stand.
+
+    The history is written first. What a run that failed after that has written is of the same `since`, and gives way.
+    """
+    states = {table.name: tables.state(table) for table in (PAIRS, MENTIONS)}
+    built_from = {**states, "clusters": clusters_id}
+    if tables.built_from(CLUSTER_MEMBERS) == built_from:
+        return 0, 0
+    counts = tables.read(MENTIONS).groupBy("text_key").agg(F.count("*").alias("mentions"))
+    texts = tables.stage("counted", _compared(tables, constants).join(counts, on="text_key", how="inner"))
+    near = _of(tables, constants).where((F.col("left_key") < F.col("right_key")) & (F.col("score") >= threshold))
+    members = tables.stage("members", star_members(tables, near.select("left_key", "right_key", "score"), texts))
+    if members.count() != texts.count():
+        raise BalanceError(f"clusters: {texts.count()} texts went in, {members.count()} came out.")
+    since, before = tables.state(CLUSTER_MEMBERS), tables.read(CLUSTER_MEMBERS).select("text_key", "cluster_id")
+    taken = tables.read(CLUSTER_HISTORY).where(F.col("since") != since).select("cluster_id").distinct()
+    ids, changes = carry_ids(members, before, taken, run_id)
+    rows = members.join(ids, on="leader_key", how="inner").withColumn("run_id", F.lit(run_id))
+    staged = tables.stage("cluster_members", rows)
+    changed = _record_history(tables, changes, since, run_id, at)
+    tables.sync(CLUSTER_MEMBERS, staged, built_from)
+    return staged.count(), changed
+
+
+def _record_history(tables: Tables, changes: DataFrame, since: str, run_id: str, at: datetime) -> int:
+    stamp = {"since": F.lit(since), "run_id": F.lit(run_id), "changed_at": F.lit(at).cast("timestamp")}
+    staged = tables.stage("cluster_history", changes.withColumns(stamp))
+    outdated = tables.read(CLUSTER_HISTORY).where(F.col("since") == since)
+    count = staged.count()
+    if count or not outdated.isEmpty():
+        tables.replace(CLUSTER_HISTORY, staged, {"since": since})
+    return count
+
+
+def describe_clusters(
+    tables: Tables, links: DataFrame, concepts: DataFrame, clusters_id: str, run_id: str
+) -> tuple[int, int]:
+    """CLUSTERS as the members and their normalised mentions have it; (mentions, clusters), 0 where it stands.
+
+    `links`, `concepts`: those of the run's taxonomy and model.
+    """
+    states = {table.name: tables.state(table) for table in (MENTIONS, CLUSTER_MEMBERS, NORMALISED_SKILLS)}
+    built_from = {**states, "clusters": clusters_id}
+    known = tables.built_from(CLUSTERS)
+    if known == built_from:
+        return 0, 0
+    leaders = tables.read(CLUSTER_MEMBERS).select("cluster_id", "leader_key").distinct()
+    mentions = tables.read(NORMALISED_SKILLS).where(F.col("cluster_id").isNotNull())
+    grown = known.get(MENTIONS.name) != states[MENTIONS.name]
+    earlier = F.col("mentions") if grown else F.col("mentions_before")
+    before = tables.read(CLUSTERS).select("cluster_id", earlier.alias("mentions_before"))
+    rows = (
+        leaders.join(_spelled(mentions), on="cluster_id", how="inner")
+        .join(_decided(mentions), on="cluster_id", how="inner")
+        .join(_nearest(links, concepts), on="leader_key", how="left")
+        .join(before, on="cluster_id", how="left")
+        .withColumn("run_id", F.lit(run_id))
+    )
+    staged = tables.stage("clusters", rows)
+    tables.sync(CLUSTERS, staged, built_from)
+    return mentions.count(), staged.count()
+
+
+def _records() -> Column:
+    return F.countDistinct(F.struct("source", id_as_given()))  # a repeated id is one person's
+
+
+def _spelled(mentions: DataFrame) -> DataFrame:
+    """Of each cluster how much there is of it, and its most frequent texts as people write them, the leader first.
+
+    A spelling is one that is cleaned to its text by its case alone; a text that is never written so stands for itself.
+    """
+    written = F.trim("raw")
+    plain = F.when(F.lower(written) == F.col("text"), written)
+    of_text = mentions.groupBy("cluster_id", "text_key", "text").agg(
+        F.count("*").alias("mentions"), _records().alias("records"), F.mode(plain, True).alias("plain")
+    )
+    shown = F.struct(F.coalesce("plain", "text").alias("spelling"), "mentions", "records")
+    row = F.struct(-F.col("mentions"), "text_key", shown.alias("shown"))
+    ordered = F.slice(F.sort_array(F.collect_list(row)), 1, SPELLINGS)["shown"]
+    return (
+        of_text.groupBy("cluster_id")
+        .agg(F.count("*").alias("texts"), F.sum("mentions").alias("mentions"), ordered.alias("spellings"))
+        .withColumn("representative", F.col("spellings")[0]["spelling"])
+    )
+
+
+def _decided(mentions: DataFrame) -> DataFrame:
+    """Of each cluster its records, and what became of most of it."""
+    concept = F.when(F.col("status") == "matched", F.struct("concept_uri", "concept_label"))
+    counts = mentions.groupBy("cluster_id").agg(
+        _records().alias("records"), F.mode("status", True).alias("status"), F.mode(concept, True).alias("concept")
+    )
+    of_most = F.when(F.col("status") == "matched", F.col("concept"))
+    named = [of_most[name].alias(name) for name in ("concept_uri", "concept_label")]
+    return counts.select("cluster_id", "records", "status", *named)
+
+
+def _nearest(links: DataFrame, concepts: DataFrame) -> DataFrame:
+    """(leader_key, group_uri, group_label): of every text, its link's or that of the concept nearest to it."""
+    groups = concepts.select(
+        F.col("concept_uri").alias("nearest_uri"),
+        F.struct("group_uri", "group_label").alias("near"),
+    )
+    own = F.when(F.col("group_uri").isNotNull(), F.struct("group_uri", "group_label"))
+    return (
+        links.select(
+            F.col("text_key").alias("leader_key"),
+            own.alias("own"),
+            F.try_element_at("top", F.lit(1))["concept_uri"].alias("nearest_uri"),
+        )
+        .join(F.broadcast(groups), on="nearest_uri", how="left")
+        .select("leader_key", F.coalesce("own", "near").alias("group"))
+        .select("leader_key", "group.group_uri", "group.group_label")
+    )

@@ -1,0 +1,185 @@
+"""The tables of clusters: what they must be of the pairs and mentions, also after kills, and a history that adds up."""
+
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from skillsim.clusters import ranks, stars
+from skillsim.schemas import MENTIONS, RUNS, Table
+from skillsim.spark.erasure import forget
+from skillsim.spark.tables import Tables
+from skillsim.variants import SHIPPED, Variants
+from tests.spark.conftest import Run, stage_rows
+from tests.spark.identity import read
+from tests.spark.test_erasure import IDS, holders
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+ON = "clusters.decision=auto"
+THRESHOLD = Variants.load(SHIPPED["builtin"]).threshold
+
+
+@pytest.fixture(scope="module")
+def clustered(job: Callable[..., Run], records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with clusters that tests read and copy, and never change."""
+    return job(tmp_path_factory.mktemp("clustered") / "out", records[:200], ON)
+
+
+def check(root: Path) -> pd.DataFrame:
+    """Members are the stars of the pairs, and the history's ids are theirs. Gives the members."""
+    members, pairs, mentions = (read(root, name) for name in ("cluster_members", "pairs", "mentions"))
+    counts = mentions["text_key"].value_counts()
+    keys = np.array(sorted(pairs.loc[pairs["left_key"] == pairs["right_key"], "left_key"]))
+    assert set(keys) == set(read(root, "texts")["text_key"])
+    near = pairs[(pairs["left_key"] < pairs["right_key"]) & (pairs["score"] >= THRESHOLD)]
+    rows = [np.searchsorted(keys, near[side]) for side in ("left_key", "right_key")]
+    leader = stars(*rows, near["score"].to_numpy(), ranks(counts[keys].to_numpy(), keys))
+    assert members["text_key"].tolist() == keys.tolist()
+    assert members["leader_key"].tolist() == keys[leader].tolist()
+    assert (members["score"].isna() == (members["text_key"] == members["leader_key"])).all()
+    assert members.groupby("cluster_id")["leader_key"].nunique().eq(1).all()
+    assert members["cluster_id"].nunique() == members["leader_key"].nunique()
+    history = read(root, "cluster_history")
+    begun, gone = (set(history.loc[history["event"].isin(of), "cluster_id"]) for of in (BEGUN, GONE))
+    assert begun - gone == set(members["cluster_id"])
+    assert gone <= begun
+    assert not history.loc[history["event"].isin(BEGUN), "cluster_id"].duplicated().any()
+    skills = read(root, "normalised_skills").dropna(subset="text_key")
+    of_text = members.set_index("text_key")["cluster_id"]
+    assert skills["cluster_id"].tolist() == of_text[skills["text_key"]].tolist()
+    return members
+
+
+BEGUN, GONE = ("created", "split"), ("merged", "ended")
+
+
+def test_members_follow_from_pairs_and_clusters_sum_up_their_mentions(clustered: Run) -> None:
+    members = check(clustered.root)
+    assert 100 < (members["text_key"] != members["leader_key"]).sum() < 300
+    assert set(read(clustered.root, "cluster_history")["event"]) == {"created"}
+    skills = read(clustered.root, "normalised_skills").dropna(subset="text_key")
+    clusters = read(clustered.root, "clusters").set_index("cluster_id")
+    assert set(clusters.index) == set(members["cluster_id"])
+    for cluster_id, rows in skills.groupby("cluster_id"):
+        row = clusters.loc[cluster_id]
+        assert row["mentions"] == len(rows)
+        assert row["texts"] == rows["text_key"].nunique()
+        assert row["records"] == rows["record_id"].nunique()
+        assert row["mentions_before"] is None or np.isnan(row["mentions_before"])
+        modes = rows["status"].mode()
+        assert row["status"] in set(modes)
+        matched = rows.loc[rows["status"] == "matched", "concept_uri"]
+        assert row["concept_uri"] in (set(matched.mode()) if row["status"] == "matched" else {None})
+        texts = rows["text"].value_counts()
+        assert [one["mentions"] for one in row["spellings"]] == sorted(texts, reverse=True)[:10]
+        leader = rows.loc[rows["text_key"] == row["leader_key"]]
+        assert row["representative"].lower() == leader["text"].iloc[0]
+        assert row["representative"] == row["spellings"][0]["spelling"]
+        written = leader["raw"].str.strip()
+        plain = written[written.str.lower() == leader["text"]]
+        if len(plain):
+            assert row["representative"] in set(plain.mode())
+    assert {"English", "Microsoft Word", "TikTok reels"} <= set(clusters["representative"])
+    page = (clustered.root / "report.html").read_text(encoding="utf-8")
+    assert "Skills that the taxonomy lacks" in page
+    assert "TikTok reels" in page
+
+
+def test_an_increment_killed_before_each_commit_keeps_ids_and_tells_every_change_once(
+    clustered: Run,
+    job: Callable[..., Run],
+    changed_records: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = Path(copytree(clustered.root, tmp_path / "continued"))
+    before = read(root, "cluster_members").set_index("text_key")["cluster_id"]
+    counts = read(root, "clusters").set_index("cluster_id")["mentions"]
+    killed: list[str] = []
+    committed: list[str] = []
+
+    def before_commit(self: Tables, table: Table) -> None:
+        if table.name not in ("pairs", "cluster_history", "cluster_members", "clusters", "normalised_skills", "runs"):
+            return
+        if committed:
+            killed.append(table.name)
+            raise RuntimeError("pulled plug")
+        committed.append(table.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tables, "_before_commit", before_commit)
+        for _ in range(20):
+            committed.clear()
+            try:
+                job(root, changed_records, ON)
+            except RuntimeError as error:
+                assert str(error) == "pulled plug"  # noqa: PT017
+                read(root, "clusters")
+            else:
+                break
+    assert killed
+    after = check(root).set_index("text_key")["cluster_id"]
+    both = before.index.intersection(after.index)
+    assert (before[both] == after[both]).mean() > 0.98
+    clusters = read(root, "clusters").set_index("cluster_id")
+    old = clusters.index.intersection(counts.index)
+    assert (clusters.loc[old, "mentions_before"] == counts[old]).all()
+    assert clusters.loc[clusters.index.difference(old), "mentions_before"].isna().all()
+    assert job(root, changed_records, ON).summary.unchanged_since
+
+
+@pytest.mark.slow
+def test_clusters_turned_off_and_on_again_are_what_they_were(
+    clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
+) -> None:
+    root = Path(copytree(clustered.root, tmp_path / "continued"))
+    off = job(root, records[:200])
+    assert off.summary.ids.clusters_id == "none"
+    assert read(root, "normalised_skills")["cluster_id"].isna().all()
+    assert "taxonomy lacks" not in (root / "report.html").read_text(encoding="utf-8")
+    again = job(root, records[:200], ON)
+    assert stage_rows(again, "pairs") == 0
+    check(root)
+    for table in ("cluster_members", "cluster_history", "normalised_skills"):
+        one, other = (read(of, table).drop(columns="run_id") for of in (root, clustered.root))
+        pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.slow
+def test_another_threshold_splits_and_merges_without_comparing_again(
+    clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
+) -> None:
+    root = Path(copytree(clustered.root, tmp_path / "continued"))
+    apart = job(root, records[:200], ON, "clusters.threshold=1")
+    assert stage_rows(apart, "pairs") == 0
+    members = read(root, "cluster_members")
+    assert (members["text_key"] == members["leader_key"]).all()
+    assert "split" in set(read(root, "cluster_history")["event"])
+    job(root, records[:200], ON)
+    assert "merged" in set(read(root, "cluster_history")["event"])
+    check(root)
+
+
+@pytest.mark.slow
+def test_a_forgotten_text_leaves_the_clusters_and_may_come_back(
+    spark: SparkSession, clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
+) -> None:
+    root = Path(copytree(clustered.root, tmp_path / "continued"))
+    planted = ["secret-1,TikTok reelz zweckentfremdet,Zweckentfremdet\n", "secret-2,zweckentfremdett\n"]
+    job(root, [*records[:200], *planted], ON)
+    assert {path.parent.name for path in holders(root, "weckentfremdet")} >= {"clusters"}
+    asked = spark.createDataFrame([("test", "secret-1"), ("test", "secret-2")], IDS)
+    forget(Tables(spark, str(root)), asked)
+    assert holders(root, "weckentfremdet") == []
+    assert {path.parent.name for path in (root / "staging").glob("*")} == set()
+    job(root, records[:200], ON)
+    ended = set(check(root)["cluster_id"])
+    job(root, [*records[:200], "other-1,zweckentfremdet\n"], ON)
+    assert ended < set(check(root)["cluster_id"])
+    assert len(read(root, MENTIONS.name)) > 0
+    assert read(root, RUNS.name)["outcome"].eq("succeeded").all()
