@@ -30,9 +30,9 @@ _INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie a
 _SHORT = 5  # letters that may be initials
 
 
-def pairs_id(variants_id: str, concepts: int) -> str:
-    """Part of the key of `pairs`. `concepts`: how many of a text's nearest are cells of it."""
-    return f"p{PAIRS_VERSION}-{variants_id}-{concepts}"
+def pairs_id(variants_id: str, cells: object) -> str:
+    """Part of the key of `pairs`. `cells`: by what texts are brought together, beside their letters."""
+    return f"p{PAIRS_VERSION}-{variants_id}-{cells}"
 
 
 def cells_of(text: str, concept_uris: Sequence[str]) -> list[int]:

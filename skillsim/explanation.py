@@ -1,7 +1,9 @@
-"""What decided a link, in words that a curator reads."""
+"""What decided a link, and what makes two texts one skill, in words that a curator reads."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from skillsim.pairing import Pairing, form
 
 _SHOWN = 3
 
@@ -62,3 +64,21 @@ def remembered(neighbours: Sequence[tuple[str, str, float]]) -> str:
     """One line of the judged strings that voted: (string, what it was judged to be, cosine) of each."""
     shown = ", ".join(f"{string!r} = {judged} ({cosine:.2f})" for string, judged, cosine in neighbours[:_SHOWN])
     return f"judged strings near it: {shown}"
+
+
+def why_one_skill(text: str, leader: str) -> str:
+    """In what a text differs from another one of its skill, both cleaned."""
+    one, other = form(text), form(leader)
+    if one.compact == other.compact:
+        return "the same letters"
+    if one.compact in other.initials or other.compact in one.initials:
+        return "the initials"
+    pairing = Pairing.of(one, other)
+    ours = " ".join(one.words[place] for place in sorted(pairing.left))
+    theirs = " ".join(other.words[place] for place in sorted(pairing.right))
+    found = [name for name, is_so in (("misspelt", pairing.typos), ("shortened", pairing.short_forms)) if is_so]
+    if ours and theirs:
+        found.append(f"{ours} for {theirs}")
+    elif ours or theirs:
+        found.append(f"with {ours}" if ours else f"without {theirs}")
+    return ", ".join(found) or "the same words"

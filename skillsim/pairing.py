@@ -88,13 +88,15 @@ class Pairing:
                             right.remove(place)
 
     def _is_typo(self, x: int, y: int) -> bool:
-        one, other = self.a.stems[x], self.b.stems[y]
-        longer = max(len(one), len(other))
-        slips = 0 if longer < _ONE_SLIP else 1 if longer < _TWO_SLIPS else 2
-        if not (one.isalpha() and other.isalpha()) or OSA.distance(one, other, score_cutoff=slips) > slips:
-            return False
-        self.typos.append(min(len(one), len(other)))
-        return True
+        """Of the stems, or of the words: a typo may have another ending cut off."""
+        for of_a, of_b in ((self.a.stems, self.b.stems), (self.a.words, self.b.words)):
+            one, other = of_a[x], of_b[y]
+            longer = max(len(one), len(other))
+            slips = 0 if longer < _ONE_SLIP else 1 if longer < _TWO_SLIPS else 2
+            if one.isalpha() and other.isalpha() and OSA.distance(one, other, score_cutoff=slips) <= slips:
+                self.typos.append(min(len(one), len(other)))
+                return True
+        return False
 
     def _is_short(self, x: int, y: int) -> bool:
         """Whether one word has letters of the other in their order, the first among them: "mgt", not "i18n"."""

@@ -307,6 +307,25 @@ CLUSTERS = Table(
     key=("cluster_id",),
 )
 
+DUPLICATES = Table(
+    "duplicates",
+    _schema(
+        ("source", _STR),
+        ("record_id", _STR),
+        ("position", _INT),
+        ("raw", _STR),
+        ("text", _STR),
+        ("status", _STR),  # "representative", "duplicate", "single", "rejected"
+        ("reason", _STR),  # in what a duplicate differs from the representative; why it is rejected
+        ("cluster_id", _STR),
+        ("representative", _STR),  # as it stands in the list
+        ("score", _F32),  # how sure it is that both are one skill, 0..1; null for the representative
+        ("cosine", _F32),
+        ("run_id", _STR),
+    ),
+    key=("source", "record_id", "position"),
+)
+
 NORMALISED_SKILLS = Table(
     "normalised_skills",
     _schema(
@@ -414,6 +433,7 @@ TABLES = {
         CLUSTER_MEMBERS,
         CLUSTER_HISTORY,
         CLUSTERS,
+        DUPLICATES,
         NORMALISED_SKILLS,
         RUNS,
         FORGOTTEN,

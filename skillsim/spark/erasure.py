@@ -10,6 +10,7 @@ from skillsim.schemas import (
     CANDIDATES,
     CLUSTER_MEMBERS,
     CLUSTERS,
+    DUPLICATES,
     EMBEDDINGS,
     FORGOTTEN,
     LINK_CHANGES,
@@ -31,6 +32,7 @@ _HOLDERS = (
     MENTIONS,
     OVERRIDES,
     CLUSTERS,
+    DUPLICATES,
     CLUSTER_MEMBERS,
     PAIRS,
     LINKS,
@@ -67,7 +69,7 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     gone = tables.stage("forgotten_mentions", held.join(named, on=same, how="left_semi"))
     records = gone.select("source", "record_id")
     erased = Erased(asked.count(), records.distinct().count(), gone.count(), 0)
-    for table in (NORMALISED_SKILLS, MENTIONS):
+    for table in (NORMALISED_SKILLS, DUPLICATES, MENTIONS):
         tables.delete(table, records)
     forget_overrides(asked.sparkSession, tables, orphans(tables))
     texts = remove_orphans(tables)

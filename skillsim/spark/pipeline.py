@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from skillsim.cells import pairs_id
 from skillsim.errors import TablesError
 from skillsim.report import write_report
-from skillsim.schemas import CLUSTER_MEMBERS, CLUSTERS, CONCEPTS, LINKS, MENTIONS, NORMALISED_SKILLS
+from skillsim.schemas import CLUSTER_MEMBERS, CLUSTERS, CONCEPTS, DUPLICATES, LINKS, MENTIONS, NORMALISED_SKILLS
 from skillsim.spark.balance import balance
 from skillsim.spark.cluster_tables import cluster_texts, compare_texts, describe_clusters
 from skillsim.spark.embeddings import retryable
@@ -48,6 +48,10 @@ class Pipeline:
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         self._records = read_records(spark, plan.config.input)
         self._tables = Tables(spark, plan.config.output.root)
+        if self._tables.exists(DUPLICATES):
+            raise TablesError(
+                f"--output {self._tables.root} is jobs/deduplicate_skills.py's. Give a folder of its own."
+            )
         self._progress = Progress()
         self._linkage = Linkage(spark, self._tables, plan, self._run_id, self._progress)
         self._one_link = {"taxonomy_id": plan.ids.taxonomy_id, "model_id": plan.ids.model_id}

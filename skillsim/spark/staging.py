@@ -21,6 +21,7 @@ STAGED = frozenset(
         "cluster_members",
         "clusters",
         "counted",
+        "duplicates",
         "embeddings",
         "embeddings_todo",
         "forgotten_mentions",

@@ -7,6 +7,7 @@ from skillsim.schemas import (
     CANDIDATES,
     CLUSTER_MEMBERS,
     CLUSTERS,
+    DUPLICATES,
     EMBEDDINGS,
     LABELS,
     LINK_CHANGES,
@@ -38,7 +39,7 @@ def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
     """Remove the texts of no mention, with vectors, candidates, pairs, links and their history; how many those were.
 
     The vector of a taxonomy's label stays, and of a text_key in `kept`. A cluster that one of them was in leaves
-    `clusters` until the next run. `texts` comes last, so that a crash before it is repeated in full.
+    `clusters` and `duplicates` until the next run. `texts` comes last, so that a crash before it is repeated in full.
     """
     staged = tables.stage("orphans", orphans(tables))
     count = staged.count()
@@ -50,7 +51,8 @@ def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
         for side in ("left_key", "right_key"):
             tables.delete(PAIRS, staged.withColumnRenamed("text_key", side))
         theirs = tables.read(CLUSTER_MEMBERS).join(staged, on="text_key", how="left_semi").select("cluster_id")
-        tables.delete(CLUSTERS, theirs)
+        for table in (CLUSTERS, DUPLICATES):
+            tables.delete(table, theirs)
         for table in (CANDIDATES, CLUSTER_MEMBERS, LINKS, LINK_CHANGES, TEXTS):
             tables.delete(table, staged)
     return count

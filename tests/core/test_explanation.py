@@ -2,7 +2,7 @@
 
 import pytest
 
-from skillsim.explanation import evidence, in_words, remembered
+from skillsim.explanation import evidence, in_words, remembered, why_one_skill
 
 TOP = [
     {"concept_uri": "u:a", "concept_label": "Java", "score": 0.71},
@@ -95,3 +95,20 @@ def test_three_of_the_voters_are_shown() -> None:
     near = [("java", "Java", 0.91), ("team", "no concept", 0.5), ("nurse", "title", 0.4), ("x", "y", 0.1)]
     said = "judged strings near it: 'java' = Java (0.91), 'team' = no concept (0.50), 'nurse' = title (0.40)"
     assert remembered(near) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "leader", "words"),
+    [
+        ("ware-house", "ware house", "the same letters"),
+        ("pos", "point of sale", "the initials"),
+        ("managing stocks", "stock management", "the same words"),
+        ("data anlysis", "data analysis", "misspelt"),
+        ("warehouse mgt", "warehouse management", "shortened"),
+        ("client service", "customer services", "client for customer"),
+        ("comunication skills", "communication", "misspelt, with skills"),
+        ("sharepoint", "microsoft sharepoint", "without microsoft"),
+    ],
+)
+def test_why_two_texts_are_one_skill(text: str, leader: str, words: str) -> None:
+    assert why_one_skill(text, leader) == words

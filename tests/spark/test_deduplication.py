@@ -1,0 +1,89 @@
+"""A list of skills to groups of duplicates: every skill has a row, and a rerun or a longer list costs what is new."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from skillsim.config import Config, load_config
+from skillsim.errors import ConfigError, TablesError
+from skillsim.spark.deduplication import Deduplication, with_pivots
+from tests.spark.conftest import Run
+from tests.spark.identity import read
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+LIST = """id,name
+1,Warehouse management
+2,ware-house management
+3,Managing a warehouse
+4,Java
+5,JavaScript
+6,java
+7,warehouse managment
+8,Night shifts
+9,Day shifts
+10,2019
+11,Point of sale
+12,POS
+"""
+
+
+def settings(root: Path, text: str, *assignments: str) -> Config:
+    source = root.with_suffix(".csv")
+    source.write_text(text, encoding="utf-8")
+    plain = [f"input.path={source}", f"output.root={root}", "input.source=list", "input.shape=text"]
+    columns = ["input.id_column=id", "input.skills_column=name", "input.separators=[]"]
+    return load_config(None, [*plain, *columns, *assignments])
+
+
+def test_groups_reasons_and_a_longer_list(spark: SparkSession, tmp_path: Path) -> None:
+    root = tmp_path / "out"
+    found = Deduplication(spark, settings(root, LIST)).run()
+    assert found.statuses == {"representative": 3, "duplicate": 5, "single": 3, "rejected": 1}
+    assert found.groups == 3
+    rows = read(root, "duplicates").set_index("record_id")
+    assert rows.loc[["1", "2", "3", "7"], "cluster_id"].nunique() == 1
+    assert rows.loc["5", "status"] == rows.loc["8", "status"] == rows.loc["9", "status"] == "single"
+    assert (rows.loc["10", "status"], rows.loc["10", "reason"]) == ("rejected", "number")
+    assert (rows.loc["6", "status"], rows.loc["6", "reason"]) == ("duplicate", "the same text")
+    names = set(rows.loc[["1", "2", "3", "7"], "representative"])
+    assert len(names) == 1
+    assert names <= set(rows.loc[["1", "2", "3", "7"], "raw"])
+    duplicates = rows[(rows["status"] == "duplicate") & rows["score"].notna()]
+    assert set(duplicates["reason"]) <= {"the same letters", "the same words", "misspelt", "the initials"}
+    assert duplicates["cosine"].notna().all()
+
+    Deduplication(spark, settings(root, LIST)).run()
+    versions = {table.name: DeltaTable(str(table)).version() for table in (root / "tables").iterdir()}
+    assert versions == {"mentions": 0, "texts": 0, "embeddings": 0, "pairs": 0, "cluster_members": 0} | {
+        "cluster_history": 0,
+        "duplicates": 0,
+    }
+    longer = Deduplication(spark, settings(root, f"{LIST}13,Nightshifts\n")).run()
+    assert longer.groups == 4
+    after = read(root, "duplicates").set_index("record_id")
+    assert (after.loc[rows.index, "cluster_id"].dropna() == rows["cluster_id"].dropna()).all()
+
+
+def test_what_cannot_be_is_refused(spark: SparkSession, finished: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to find duplicates by: clusters.decision is none"):
+        Deduplication(spark, settings(tmp_path / "out", LIST, "clusters.decision=none"))
+    with pytest.raises(TablesError, match="holds the main job's tables"):
+        Deduplication(spark, settings(tmp_path / "out", LIST, f"output.root={finished.root}"))
+
+
+def test_pivots_are_texts_and_the_nearest_of_them_are_cells(spark: SparkSession) -> None:
+    random = np.random.default_rng(3)
+    vectors = random.normal(size=(450, 8))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("<f2")
+    keys = [f"{random.integers(2**60):015x}" for _ in vectors]
+    rows = [(key, f"text {row}", bytearray(vector.tobytes())) for row, (key, vector) in enumerate(zip(keys, vectors))]
+    texts = spark.createDataFrame(rows, "text_key string, text string, vector binary")
+    pivots = np.argsort(keys)[:3]  # one of 200
+    cosines = vectors.astype(np.float32) @ vectors[pivots].astype(np.float32).T
+    found = {row["text_key"]: row["concept_uris"] for row in with_pivots(texts, 2).collect()}
+    for row, key in enumerate(keys):
+        assert found[key] == [keys[pivots[place]] for place in np.argsort(-cosines[row], kind="stable")[:2]]
