@@ -31,6 +31,7 @@ def told(a: str, b: str, words: Words | None = None) -> dict[str, float]:
         ("data anlysis", "data analysis", [], []),
         ("customer relatonship", "customer relationships", [], []),
         ("network admin", "network administration", [], []),
+        ("comunication", "communication", [], []),  # their stems are two slips apart
         ("day shifts", "night shifts", ["day"], ["night"]),
         ("ruby", "rugby", [], []),  # one slip: the decision knows how short the word is
         ("post", "postgresql", [], []),  # as short as "admin" for "administration"

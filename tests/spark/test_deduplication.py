@@ -80,7 +80,7 @@ def test_pivots_are_texts_and_the_nearest_of_them_are_cells(spark: SparkSession)
     vectors = random.normal(size=(450, 8))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("<f2")
     keys = [f"{random.integers(2**60):015x}" for _ in vectors]
-    rows = [(key, f"text {row}", bytearray(vector.tobytes())) for row, (key, vector) in enumerate(zip(keys, vectors))]
+    rows = [(key, f"text of {key}", bytearray(vector.tobytes())) for key, vector in zip(keys, vectors, strict=True)]
     texts = spark.createDataFrame(rows, "text_key string, text string, vector binary")
     pivots = np.argsort(keys)[:3]  # one of 200
     cosines = vectors.astype(np.float32) @ vectors[pivots].astype(np.float32).T
