@@ -26,7 +26,7 @@ from training.splits.held_out import Concepts
 Floats = npt.NDArray[np.float32]
 
 SEED = "skillsim variants 1"
-FLOOR = 0.5  # of the cosine of pairs that are looked at; pairs whose letters are alike may have less
+FLOOR = 0.6  # of the cosine of pairs that are looked at; pairs whose letters are alike may have less
 _CONCEPTS = 1_500
 _BLOCK = 512
 

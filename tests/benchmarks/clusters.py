@@ -1,0 +1,205 @@
+"""Pairs and clusters of real skill texts: what shared cells miss, and how both stages grow.
+
+`python tests/benchmarks/clusters.py` takes the distinct texts of skill2vec_50K, and beyond those what noise makes of
+them (training.noise), with the built-in model's vectors; a text's cells are the concepts of ESCO whose preferred labels
+are nearest. Recall is of the pairs from the threshold on that comparing all with all finds among some real texts.
+Seconds are of compare_texts and cluster_texts on tables that hold no pair yet; an exponent is the logarithm of the
+ratio of two runs' seconds, over that of their texts. Memory is the peak of the process and its children (PSS).
+"""
+
+import gzip
+import math
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from skillsim.cells import cells_of
+from skillsim.config import Config, SparkConfig
+from skillsim.encoder import Encoder, load_encoder, vectors_of
+from skillsim.esco import find_bundle, read_taxonomy
+from skillsim.model_files import BUILTIN, resolve_model
+from skillsim.schemas import CLUSTER_MEMBERS, MENTIONS, PAIRS
+from skillsim.spark.cluster_tables import cluster_texts, compare_texts
+from skillsim.spark.progress import Stage
+from skillsim.spark.session import get_session
+from skillsim.spark.tables import Tables
+from skillsim.text import parse_mention, text_key
+from skillsim.variants import SHIPPED, Variants
+from tests.benchmarks import RESULTS, SHARED, machine, require, save, show
+from training.noise import noisy
+from training.variant_pairs import near_pairs
+
+CELLS = Config().clusters.cells
+_BLOCK = 2_048
+_SAMPLE_S = 0.5
+
+
+def real_texts(feed: Path) -> list[str]:
+    """Distinct and cleaned, in an order of their own that is always the same."""
+    lines = gzip.decompress(feed.read_bytes()).decode("utf-8").splitlines()
+    cells = (cell for line in lines for cell in line.split(",")[1:])
+    found = {text for cell in cells if (text := parse_mention(cell).text)}
+    return sorted(found, key=text_key)
+
+
+def with_noise(texts: list[str], count: int) -> list[str]:
+    """The first `count` of the texts, and where those do not suffice, of what noise makes of them."""
+    random, found = Random("clusters 1"), dict.fromkeys(texts[:count])
+    while len(found) < count:
+        spelled = parse_mention(noisy(random, random.choice(texts), 1.0)).text
+        if spelled:
+            found[spelled] = None
+    return list(found)
+
+
+def nearest(vectors: np.ndarray, concepts: np.ndarray) -> np.ndarray:
+    """(texts, CELLS) rows of the nearest concepts, in no order."""
+    parts = []
+    for start in range(0, len(vectors), _BLOCK):
+        cosines = vectors[start : start + _BLOCK].astype(np.float32) @ concepts.T
+        parts.append(np.argpartition(-cosines, CELLS, axis=1)[:, :CELLS])
+    return np.concatenate(parts)
+
+
+def recall(texts: list[str], vectors: np.ndarray, near: np.ndarray, variants: Variants) -> dict[str, Any]:
+    """Of the pairs from the threshold on, how many share a cell."""
+    rows, cosines = near_pairs(texts, vectors.astype(np.float32), variants.floor)
+    scores = variants.score([texts[row] for row in rows[:, 0]], [texts[row] for row in rows[:, 1]], cosines)
+    kept = rows[scores >= variants.threshold]
+    cells = [set(cells_of(text, [str(one) for one in of])) for text, of in zip(texts, near.tolist(), strict=True)]
+    shared = [not cells[a].isdisjoint(cells[b]) for a, b in kept.tolist()]
+    return {
+        "texts": len(texts),
+        "compared": len(rows),
+        "pairs": len(kept),
+        "found": sum(shared),
+        "recall": np.mean(shared),
+    }
+
+
+def write_texts(path: Path, texts: list[str], vectors: np.ndarray, near: np.ndarray) -> None:
+    table = pa.table(
+        {
+            "text_key": [text_key(text) for text in texts],
+            "text": texts,
+            "vector": [vector.tobytes() for vector in vectors.astype("<f2")],
+            "concept_uris": [[str(one) for one in of] for of in near.tolist()],
+        }
+    )
+    pq.write_table(table, path, row_group_size=10_000)
+
+
+def measure(spark: SparkSession, texts: DataFrame, variants: Variants) -> dict[str, float]:
+    """Seconds and peak memory of both stages from nothing."""
+    root = Path(tempfile.mkdtemp(prefix="skillsim-clusters-"))
+    tables = Tables(spark, str(root / "out"))
+    constants = {"model_id": variants.model_id, "pairs_id": "benchmark"}
+    blank = [F.lit(None).alias(name) for name in MENTIONS.schema.names if name not in ("text_key", "text")]
+    tables.append(MENTIONS, texts.select("text_key", "text", *blank))
+    peak = {"gb": 0.0}
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(peak, done))
+    watcher.start()
+    try:
+        started = time.perf_counter()
+        compare_texts(tables, texts, constants, variants, CELLS, SparkConfig(), Stage("pairs"))
+        compared = time.perf_counter()
+        cluster_texts(tables, constants, "benchmark", variants.threshold, "benchmark", datetime.now(UTC))
+        clustered = time.perf_counter()
+    finally:
+        done.set()
+        watcher.join()
+    pairs = tables.read(PAIRS).where("left_key < right_key").count()
+    clusters = tables.read(CLUSTER_MEMBERS).select("cluster_id").distinct().count()
+    shutil.rmtree(root)
+    seconds = {"pairs": compared - started, "members": clustered - compared}
+    return {**seconds, "kept pairs": pairs, "clusters": clusters, **peak}
+
+
+def _watch(peak: dict[str, float], done: threading.Event) -> None:
+    while not done.wait(_SAMPLE_S):
+        peak["gb"] = max(peak["gb"], sum(_memory(one) for one in _family()) / 1e9)
+
+
+def _family() -> Iterator[psutil.Process]:
+    this = psutil.Process()
+    yield this
+    yield from this.children(recursive=True)
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+def embedded(texts: list[str], encoder: Encoder) -> np.ndarray:
+    """float16, as tables hold them."""
+    return vectors_of(encoder, texts).astype(np.float16)
+
+
+def main(
+    shared: Path = typer.Option(SHARED, help="folder of the data"),
+    sizes: Annotated[str, typer.Option(help="distinct texts of the runs, ascending")] = "25000,50000,100000,200000",
+    compared: Annotated[int, typer.Option(help="real texts that are compared all with all")] = 20_000,
+    out: Path = RESULTS / "clusters.json",
+) -> None:
+    """Measure, print, save."""
+    feed = shared / "noisy" / "skill2vec_50K.csv.gz"
+    require(feed, shared / "esco")
+    console, counts = Console(width=150), [int(size) for size in sizes.split(",")]
+    variants, encoder = Variants.load(SHIPPED[BUILTIN]), load_encoder(resolve_model(BUILTIN))
+    concepts = read_taxonomy(find_bundle(shared / "esco", "en", "1.1.1")).concepts["preferred_label"].to_pylist()
+    labels = embedded([parse_mention(label).text or label for label in concepts], encoder).astype(np.float32)
+    real = real_texts(feed)
+    texts = with_noise(real, max(*counts, compared))
+    vectors = embedded(texts, encoder)
+    near = nearest(vectors, labels)
+    found = recall(texts[:compared], vectors[:compared], near[:compared], variants)
+    console.print(found)
+    spark = get_session(SparkConfig())
+    runs = []
+    with tempfile.TemporaryDirectory() as folder:
+        for count in counts:
+            path = Path(folder) / f"{count}.parquet"
+            write_texts(path, texts[:count], vectors[:count], near[:count])
+            runs.append(measure(spark, spark.read.parquet(str(path)), variants))
+            console.print(count, runs[-1])
+    rows = []
+    for stage in ("pairs", "members"):
+        ratios = [
+            math.log(after[stage] / before[stage]) / math.log(more / fewer)
+            for (before, after), (fewer, more) in zip(pairwise(runs), pairwise(counts), strict=True)
+        ]
+        rows.append([stage, *(f"{run[stage]:.1f}" for run in runs), *(f"{ratio:.2f}" for ratio in ratios)])
+    rows += [
+        [name, *(f"{run[name]:,.1f}" for run in runs), *[""] * (len(runs) - 1)]
+        for name in ("kept pairs", "clusters", "gb")
+    ]
+    columns = ["seconds", *(f"{count:,}" for count in counts), *("exponent" for _ in counts[1:])]
+    show(console, f"distinct texts, {len(real):,} of them real", columns, rows)
+    save(out, {"machine": machine(), "recall": found, "sizes": counts, "runs": runs})
+
+
+if __name__ == "__main__":
+    typer.run(main)
