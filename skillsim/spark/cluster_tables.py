@@ -7,6 +7,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT
 from skillsim.config import SparkConfig
 from skillsim.errors import BalanceError
 from skillsim.schemas import CLUSTER_HISTORY, CLUSTER_MEMBERS, CLUSTERS, MENTIONS, NORMALISED_SKILLS, PAIRS
@@ -90,13 +91,23 @@ def cluster_texts(
     if members.count() != texts.count():
         raise BalanceError(f"clusters: {texts.count()} texts went in, {members.count()} came out.")
     since, before = tables.state(CLUSTER_MEMBERS), tables.read(CLUSTER_MEMBERS).select("text_key", "cluster_id")
-    taken = tables.read(CLUSTER_HISTORY).where(F.col("since") != since).select("cluster_id").distinct()
-    ids, changes = carry_ids(members, before, taken, run_id)
+    history = tables.read(CLUSTER_HISTORY).where(F.col("since") != since)
+    ids, changes = carry_ids(members, before, history.select("cluster_id").distinct(), run_id)
+    changes = changes.unionByName(_emptied(history, before))
     rows = members.join(ids, on="leader_key", how="inner").withColumn("run_id", F.lit(run_id))
     staged = tables.stage("cluster_members", rows)
     changed = _record_history(tables, changes, since, run_id, at)
     tables.sync(CLUSTER_MEMBERS, staged, built_from)
     return staged.count(), changed
+
+
+def _emptied(history: DataFrame, before: DataFrame) -> DataFrame:
+    """Ends of clusters all of whose texts have left since: as no mention held them, or they were forgotten."""
+    begun = history.where(F.col("event").isin(CREATED, SPLIT)).select("cluster_id")
+    gone = history.where(F.col("event").isin(MERGED, ENDED)).select("cluster_id")
+    held = gone.unionByName(before.select("cluster_id"))
+    emptied = begun.join(held, on="cluster_id", how="left_anti")
+    return emptied.select(F.lit(ENDED).alias("event"), "cluster_id", F.lit(None).cast("string").alias("other_id"))
 
 
 def _record_history(tables: Tables, changes: DataFrame, since: str, run_id: str, at: datetime) -> int:

@@ -16,6 +16,7 @@ from skillsim.spark.plan import plan_run
 from skillsim.spark.runs import Summary
 from skillsim.spark.session import get_session
 
+CLUSTERS_ON = "clusters.decision=auto"
 SAMPLE = Path(str(files("skillsim") / "data" / "sample"))
 
 
@@ -73,6 +74,12 @@ def job(spark: SparkSession) -> Callable[..., Run]:
 def finished(job: Callable[..., Run], records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on 200 records that tests read and copy, and never change."""
     return job(tmp_path_factory.mktemp("finished") / "out", records[:200])
+
+
+@pytest.fixture(scope="session")
+def clustered(job: Callable[..., Run], records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """As `finished`, with clusters."""
+    return job(tmp_path_factory.mktemp("clustered") / "out", records[:200], CLUSTERS_ON)
 
 
 @pytest.fixture

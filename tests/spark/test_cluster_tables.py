@@ -14,20 +14,13 @@ from skillsim.schemas import MENTIONS, RUNS, Table
 from skillsim.spark.erasure import forget
 from skillsim.spark.tables import Tables
 from skillsim.variants import SHIPPED, Variants
-from tests.spark.conftest import Run, stage_rows
+from tests.spark.conftest import CLUSTERS_ON, Run, stage_rows
 from tests.spark.identity import read
 from tests.spark.test_erasure import IDS, holders
 
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
-ON = "clusters.decision=auto"
 THRESHOLD = Variants.load(SHIPPED["builtin"]).threshold
-
-
-@pytest.fixture(scope="module")
-def clustered(job: Callable[..., Run], records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run with clusters that tests read and copy, and never change."""
-    return job(tmp_path_factory.mktemp("clustered") / "out", records[:200], ON)
 
 
 def check(root: Path) -> pd.DataFrame:
@@ -116,7 +109,7 @@ def test_an_increment_killed_before_each_commit_keeps_ids_and_tells_every_change
         for _ in range(20):
             committed.clear()
             try:
-                job(root, changed_records, ON)
+                job(root, changed_records, CLUSTERS_ON)
             except RuntimeError as error:
                 assert str(error) == "pulled plug"  # noqa: PT017
                 read(root, "clusters")
@@ -130,7 +123,7 @@ def test_an_increment_killed_before_each_commit_keeps_ids_and_tells_every_change
     old = clusters.index.intersection(counts.index)
     assert (clusters.loc[old, "mentions_before"] == counts[old]).all()
     assert clusters.loc[clusters.index.difference(old), "mentions_before"].isna().all()
-    assert job(root, changed_records, ON).summary.unchanged_since
+    assert job(root, changed_records, CLUSTERS_ON).summary.unchanged_since
 
 
 @pytest.mark.slow
@@ -142,7 +135,7 @@ def test_clusters_turned_off_and_on_again_are_what_they_were(
     assert off.summary.ids.clusters_id == "none"
     assert read(root, "normalised_skills")["cluster_id"].isna().all()
     assert "taxonomy lacks" not in (root / "report.html").read_text(encoding="utf-8")
-    again = job(root, records[:200], ON)
+    again = job(root, records[:200], CLUSTERS_ON)
     assert stage_rows(again, "pairs") == 0
     check(root)
     for table in ("cluster_members", "cluster_history", "normalised_skills"):
@@ -155,12 +148,12 @@ def test_another_threshold_splits_and_merges_without_comparing_again(
     clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:
     root = Path(copytree(clustered.root, tmp_path / "continued"))
-    apart = job(root, records[:200], ON, "clusters.threshold=1")
+    apart = job(root, records[:200], CLUSTERS_ON, "clusters.threshold=1")
     assert stage_rows(apart, "pairs") == 0
     members = read(root, "cluster_members")
     assert (members["text_key"] == members["leader_key"]).all()
     assert "split" in set(read(root, "cluster_history")["event"])
-    job(root, records[:200], ON)
+    job(root, records[:200], CLUSTERS_ON)
     assert "merged" in set(read(root, "cluster_history")["event"])
     check(root)
 
@@ -171,15 +164,15 @@ def test_a_forgotten_text_leaves_the_clusters_and_may_come_back(
 ) -> None:
     root = Path(copytree(clustered.root, tmp_path / "continued"))
     planted = ["secret-1,TikTok reelz zweckentfremdet,Zweckentfremdet\n", "secret-2,zweckentfremdett\n"]
-    job(root, [*records[:200], *planted], ON)
+    job(root, [*records[:200], *planted], CLUSTERS_ON)
     assert {path.parent.name for path in holders(root, "weckentfremdet")} >= {"clusters"}
     asked = spark.createDataFrame([("test", "secret-1"), ("test", "secret-2")], IDS)
     forget(Tables(spark, str(root)), asked)
     assert holders(root, "weckentfremdet") == []
     assert {path.parent.name for path in (root / "staging").glob("*")} == set()
-    job(root, records[:200], ON)
+    job(root, records[:200], CLUSTERS_ON)
     ended = set(check(root)["cluster_id"])
-    job(root, [*records[:200], "other-1,zweckentfremdet\n"], ON)
+    job(root, [*records[:200], "other-1,zweckentfremdet\n"], CLUSTERS_ON)
     assert ended < set(check(root)["cluster_id"])
     assert len(read(root, MENTIONS.name)) > 0
     assert read(root, RUNS.name)["outcome"].eq("succeeded").all()
