@@ -26,7 +26,8 @@ from training.splits.held_out import Concepts
 Floats = npt.NDArray[np.float32]
 
 SEED = "skillsim variants 1"
-FLOOR = 0.6  # of the cosine of pairs that are looked at; pairs whose letters are alike may have less
+FLOOR = 0.6  # of the cosine of pairs that a job looks at; pairs whose letters are alike may have less
+LEARNT_FROM = 0.5  # and of those that are learnt from: what they differ in holds above too
 _CONCEPTS = 1_500
 _BLOCK = 512
 
@@ -106,7 +107,7 @@ def near_pairs(texts: Sequence[str], vectors: Floats, floor: float = FLOOR) -> t
 
 def _judged(skills: pd.DataFrame, encoder: Encoder) -> pd.DataFrame:
     texts, exact, accepted = (skills[name].tolist() for name in ("text", "exact", "accepted"))
-    rows, cosines = near_pairs(texts, vectors_of(encoder, texts))
+    rows, cosines = near_pairs(texts, vectors_of(encoder, texts), LEARNT_FROM)
     same = pd.Series([_same(exact, accepted, a, b) for a, b in rows], dtype="boolean")
     table = _table(texts, rows, cosines).assign(same=same)
     version = [len({form(a).numbers, form(b).numbers}) > 1 for a, b in zip(table["a"], table["b"], strict=True)]
@@ -128,7 +129,7 @@ def _labels(labels: dict[str, list[str]], encoder: Encoder) -> pd.DataFrame:
         for text in of_one:
             holders.setdefault(text, set()).add(uri)
     texts = sorted(holders)
-    rows, cosines = near_pairs(texts, vectors_of(encoder, texts))
+    rows, cosines = near_pairs(texts, vectors_of(encoder, texts), LEARNT_FROM)
     same = [not holders[texts[a]].isdisjoint(holders[texts[b]]) for a, b in rows]
     return _table(texts, rows, cosines).assign(same=same)
 
