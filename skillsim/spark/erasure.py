@@ -72,12 +72,20 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     for table in (NORMALISED_SKILLS, DUPLICATES, MENTIONS):
         tables.delete(table, records)
     forget_overrides(asked.sparkSession, tables, orphans(tables))
+    _forget_clusters(tables)
     texts = remove_orphans(tables)
     tables.clear_staging()
     for table in _HOLDERS:
         if tables.exists(table):
             tables.vacuum(table, 0)
     return Erased(erased.asked, erased.records, erased.mentions, texts)
+
+
+def _forget_clusters(tables: Tables) -> None:
+    """Rows that name a cluster by one of its texts, where one is forgotten: the next run makes them again."""
+    theirs = tables.read(CLUSTER_MEMBERS).join(orphans(tables), on="text_key", how="left_semi").select("cluster_id")
+    for table in (CLUSTERS, DUPLICATES):
+        tables.delete(table, theirs)
 
 
 def without_forgotten(records: DataFrame, tables: Tables, source: str) -> DataFrame:

@@ -6,8 +6,6 @@ from pyspark.sql import functions as F
 from skillsim.schemas import (
     CANDIDATES,
     CLUSTER_MEMBERS,
-    CLUSTERS,
-    DUPLICATES,
     EMBEDDINGS,
     LABELS,
     LINK_CHANGES,
@@ -38,8 +36,8 @@ def orphans(tables: Tables) -> DataFrame:
 def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
     """Remove the texts of no mention, with vectors, candidates, pairs, links and their history; how many those were.
 
-    The vector of a taxonomy's label stays, and of a text_key in `kept`. A cluster that one of them was in leaves
-    `clusters` and `duplicates` until the next run. `texts` comes last, so that a crash before it is repeated in full.
+    The vector of a taxonomy's label stays, and of a text_key in `kept`. `clusters` and `duplicates` follow in the
+    run. `texts` comes last, so that a crash before it is repeated in full.
     """
     staged = tables.stage("orphans", orphans(tables))
     count = staged.count()
@@ -50,9 +48,6 @@ def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
         tables.delete(EMBEDDINGS, staged.join(stays, on="text_key", how="left_anti"))
         for side in ("left_key", "right_key"):
             tables.delete(PAIRS, staged.withColumnRenamed("text_key", side))
-        theirs = tables.read(CLUSTER_MEMBERS).join(staged, on="text_key", how="left_semi").select("cluster_id")
-        for table in (CLUSTERS, DUPLICATES):
-            tables.delete(table, theirs)
         for table in (CANDIDATES, CLUSTER_MEMBERS, LINKS, LINK_CHANGES, TEXTS):
             tables.delete(table, staged)
     return count

@@ -37,6 +37,7 @@ def settings(root: Path, text: str, *assignments: str) -> Config:
     return load_config(None, [*plain, *columns, *assignments])
 
 
+@pytest.mark.slow
 def test_groups_reasons_and_a_longer_list(spark: SparkSession, tmp_path: Path) -> None:
     root = tmp_path / "out"
     found = Deduplication(spark, settings(root, LIST)).run()
