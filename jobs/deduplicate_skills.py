@@ -32,7 +32,7 @@ def main(
 ) -> None:
     """Write the table `duplicates`: of each skill its group, the group's representative, and why it is in it."""
     named = {"input.path": input, "input.skills_column": column, "input.id_column": id_column, "output.root": output}
-    plain = ["input.shape=text", "input.separators=[]", "input.source=list"]
+    plain = ["input.shape=text", "input.separators=[]", "input.source=list", "clusters.decision=auto"]
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
     settings = load_config(config, [*plain, *given, *(set_ or [])])
     spark = get_session(settings.spark)

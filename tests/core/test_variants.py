@@ -163,8 +163,8 @@ def test_the_shipped_decision_tells_spellings_from_neighbours() -> None:
     assert variants.threshold > variants.keep
 
 
-def config(**clusters: object) -> Config:
-    return Config.model_validate({"clusters": clusters})
+def config(decision: str = "auto", **clusters: object) -> Config:
+    return Config.model_validate({"clusters": {"decision": decision, **clusters}})
 
 
 def test_the_shipped_decision_holds_for_its_encoder_alone(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_members_follow_from_pairs_and_clusters_sum_up_their_mentions(clustered:
     assert "TikTok reels" in page
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_increment_killed_midway_keeps_ids_and_tells_every_change_once(
     clustered: Run,
     job: Callable[..., Run],
@@ -117,7 +117,7 @@ def test_an_increment_killed_midway_keeps_ids_and_tells_every_change_once(
     assert job(root, changed_records, CLUSTERS_ON).summary.unchanged_since
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_clusters_turned_off_and_on_again_are_what_they_were(
     clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:
@@ -134,7 +134,7 @@ def test_clusters_turned_off_and_on_again_are_what_they_were(
         pd.testing.assert_frame_equal(one, other)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_threshold_splits_and_merges_without_comparing_again(
     clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:
@@ -149,7 +149,7 @@ def test_another_threshold_splits_and_merges_without_comparing_again(
     check(root)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_forgotten_text_leaves_the_clusters_and_may_come_back(
     spark: SparkSession, clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:

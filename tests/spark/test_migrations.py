@@ -26,7 +26,7 @@ from skillsim.spark.pipeline import Pipeline
 from skillsim.spark.tables import Tables
 from skillsim.text import TEXT_RULES_VERSION
 from tests.spark.conftest import Run, stage_rows
-from tests.spark.identity import assert_same_rows, read
+from tests.spark.identity import OF_THE_PAST, assert_same_rows, read
 from tests.spark.test_erasure import IDS, PLANTED, holders
 from tests.spark.test_pipeline import data_files
 
@@ -66,7 +66,7 @@ def test_a_run_on_tables_of_the_first_release(
     assert stage_rows(run, "embeddings") == len(set(read(fresh.root, "embeddings")["text_key"]) - embedded)
     assert run.summary.statuses == fresh.summary.statuses
     for table in TABLES.values():
-        if table.name not in ("runs", "leases", "forgotten", "overrides", "link_changes"):
+        if table.name not in OF_THE_PAST:
             assert_same_rows(of_this_taxonomy(run, table), read(fresh.root, table.name), table)
     before = data_files(old)
     assert job(old, lines, taxonomy).summary.unchanged_since == run.summary.run_id
