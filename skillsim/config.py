@@ -149,8 +149,8 @@ class ClustersConfig(_Section):
     decision: str = Field(
         "none",
         min_length=1,
-        description="whether two texts are variants of one skill: none (no clusters); auto (the fitted decision where it "
-        "holds for the encoder, else no clusters); or a file that training.variants wrote",
+        description="whether two texts are variants of one skill: none (no clusters); auto (the fitted decision where "
+        "it holds for the encoder, else no clusters); or a file that training.variants wrote",
     )
     threshold: float | None = Field(
         None, ge=LEAST_SCORE, le=1, description="score from which two texts are one skill; unset: the decision's own"
