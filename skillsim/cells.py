@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from skillsim.pairing import form
+from skillsim.variants import Variants
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -30,9 +31,27 @@ _INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie a
 _SHORT = 5  # letters that may be initials
 
 
-def pairs_id(variants_id: str, cells: object) -> str:
-    """Part of the key of `pairs`. `cells`: by what texts are brought together, beside their letters."""
-    return f"p{PAIRS_VERSION}-{variants_id}-{cells}"
+@dataclass(frozen=True)
+class Gathering:
+    """How texts are gathered into clusters: the decision on a pair, and in how many cells a text lies, of what.
+
+    `of`: "concepts", or "pivots" where there is no taxonomy.
+    """
+
+    variants: Variants
+    cells: int
+    of: str = "concepts"
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The key columns of `pairs` that are the same in all rows."""
+        pairs_id = f"p{PAIRS_VERSION}-{self.variants.variants_id}-{self.cells}-{self.of}"
+        return {"model_id": self.variants.model_id, "pairs_id": pairs_id}
+
+    @property
+    def clusters_id(self) -> str:
+        """Of the pairs, and of the score from which two texts are one skill."""
+        return f"{self.key['pairs_id']}-{self.variants.threshold:g}"
 
 
 def cells_of(text: str, concept_uris: Sequence[str]) -> list[int]:

@@ -1,45 +1,52 @@
 """The tables pairs, cluster_members, cluster_history and clusters, brought up to what texts and mentions are now."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from skillsim.cells import Gathering
 from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT
 from skillsim.config import SparkConfig
 from skillsim.errors import BalanceError
 from skillsim.schemas import CLUSTER_HISTORY, CLUSTER_MEMBERS, CLUSTERS, MENTIONS, NORMALISED_SKILLS, PAIRS
 from skillsim.spark.clusters import carry_ids, star_members
 from skillsim.spark.pairs import find_pairs
-from skillsim.spark.progress import Meter, Stage
+from skillsim.spark.progress import Meter, Progress, Stage
 from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.slices import key_ranges
 from skillsim.spark.sql import predicate
 from skillsim.spark.tables import Tables
-from skillsim.variants import Variants
 
 # Each slice of new texts is compared with all texts, so that more slices cost more passes over those.
 MOST_SLICES = 8
 SPELLINGS = 10
 
 
-def compare_texts(
+def gather(
     tables: Tables,
-    texts: DataFrame,
-    constants: Mapping[str, str],
-    variants: Variants,
-    cells: int,
+    texts: Callable[[], DataFrame],
+    gathering: Gathering,
     config: SparkConfig,
-    account: Stage,
+    run_id: str,
+    at: datetime,
+    progress: Progress,
 ) -> None:
+    """Texts, as compare_texts takes them, into pairs and these into clusters."""
+    with progress.stage("pairs") as stage:
+        compare_texts(tables, texts(), gathering, config, stage)
+    with progress.stage("members") as stage:
+        stage.rows_in, stage.rows_out = cluster_texts(tables, gathering, run_id, at)
+
+
+def compare_texts(tables: Tables, texts: DataFrame, gathering: Gathering, config: SparkConfig, account: Stage) -> None:
     """Append to PAIRS what texts that have not been compared yet share with all others, and that they have been.
 
-    `texts`: (text_key, text, vector, concept_uris) of all texts with a vector; `constants`: the other key columns of
-    PAIRS. A kill loses at most one slice.
+    `texts`: (text_key, text, vector, concept_uris) of all texts with a vector. A kill loses at most one slice.
     """
-    compared = _compared(tables, constants)
+    compared = _compared(tables, gathering)
     todo = tables.stage("pairs_todo", texts.select("text_key").join(compared, on="text_key", how="left_anti"))
     account.rows_in = rows = todo.count()
     if not rows:
@@ -49,44 +56,43 @@ def compare_texts(
     for keys in key_ranges(slices):
         new = todo.where(predicate({"text_key": keys}))
         held = (
-            _compared(tables, constants).withColumn("new", F.lit(False)).unionByName(new.withColumn("new", F.lit(True)))
+            _compared(tables, gathering).withColumn("new", F.lit(False)).unionByName(new.withColumn("new", F.lit(True)))
         )
         part = tables.stage("pairs_texts", texts.join(held, on="text_key", how="inner"))
         tasks = max(1, math.ceil(part.count() / config.rows_per_task))
         itself = {"left_key": F.col("text_key"), "right_key": F.col("text_key")}
         ones = {name: F.lit(1.0).cast("float") for name in ("cosine", "score")}
-        found = find_pairs(part, variants, cells, tasks)
+        found = find_pairs(part, gathering.variants, gathering.cells, tasks)
         marks = new.withColumns(itself | ones).drop("text_key")
         done = tables.stage("pairs", found.unionByName(marks))
-        tables.append(PAIRS, done.withColumns({name: F.lit(value) for name, value in constants.items()}))
+        tables.append(PAIRS, done.withColumns({name: F.lit(value) for name, value in gathering.key.items()}))
         account.rows_out += done.count()
         meter.add(new.count())
 
 
-def _of(tables: Tables, constants: Mapping[str, str]) -> DataFrame:
-    return tables.read(PAIRS).where(predicate(dict(constants)))
+def _of(tables: Tables, gathering: Gathering) -> DataFrame:
+    return tables.read(PAIRS).where(predicate(gathering.key))
 
 
-def _compared(tables: Tables, constants: Mapping[str, str]) -> DataFrame:
+def _compared(tables: Tables, gathering: Gathering) -> DataFrame:
     """text_key of the texts that PAIRS says are done."""
-    return _of(tables, constants).where("left_key = right_key").select(F.col("left_key").alias("text_key"))
+    return _of(tables, gathering).where("left_key = right_key").select(F.col("left_key").alias("text_key"))
 
 
-def cluster_texts(
-    tables: Tables, constants: Mapping[str, str], clusters_id: str, threshold: float, run_id: str, at: datetime
-) -> tuple[int, int]:
+def cluster_texts(tables: Tables, gathering: Gathering, run_id: str, at: datetime) -> tuple[int, int]:
     """CLUSTER_MEMBERS as PAIRS and the counts of mentions have it, and CLUSTER_HISTORY; (texts, changes), 0 where both
     stand.
 
     The history is written first. What a run that failed after that has written is of the same `since`, and gives way.
     """
     states = {table.name: tables.state(table) for table in (PAIRS, MENTIONS)}
-    built_from = {**states, "clusters": clusters_id}
+    built_from = {**states, "clusters": gathering.clusters_id}
     if tables.built_from(CLUSTER_MEMBERS) == built_from:
         return 0, 0
     counts = tables.read(MENTIONS).groupBy("text_key").agg(F.count("*").alias("mentions"))
-    texts = tables.stage("counted", _compared(tables, constants).join(counts, on="text_key", how="inner"))
-    near = _of(tables, constants).where((F.col("left_key") < F.col("right_key")) & (F.col("score") >= threshold))
+    texts = tables.stage("counted", _compared(tables, gathering).join(counts, on="text_key", how="inner"))
+    of_two = _of(tables, gathering).where("left_key < right_key")
+    near = of_two.where(F.col("score") >= gathering.variants.threshold)
     members = tables.stage("members", star_members(tables, near.select("left_key", "right_key", "score"), texts))
     if members.count() != texts.count():
         raise BalanceError(f"clusters: {texts.count()} texts went in, {members.count()} came out.")

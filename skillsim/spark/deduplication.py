@@ -3,7 +3,6 @@
 Texts are compared that share a pivot: some of the texts themselves stand for the concepts that the main job has.
 """
 
-import logging
 import math
 import uuid
 from collections.abc import Iterator
@@ -15,14 +14,14 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from skillsim.cells import pairs_id
+from skillsim.cells import Gathering
 from skillsim.config import Config
 from skillsim.encoder import unpack_vectors
 from skillsim.errors import BalanceError, ConfigError, TablesError
 from skillsim.explanation import why_one_skill
 from skillsim.model_files import resolve_model
 from skillsim.schemas import CLUSTER_MEMBERS, DUPLICATES, EMBEDDINGS, MENTIONS, NORMALISED_SKILLS, PAIRS, TEXTS
-from skillsim.spark.cluster_tables import cluster_texts, compare_texts
+from skillsim.spark.cluster_tables import gather
 from skillsim.spark.embeddings import embed, missing_embeddings
 from skillsim.spark.lease import writer_lease
 from skillsim.spark.mentions import store_mentions
@@ -33,8 +32,6 @@ from skillsim.spark.slices import run_in_slices
 from skillsim.spark.tables import Tables
 from skillsim.spark.texts import add_new_texts, remove_orphans
 from skillsim.variants import choose_variants
-
-log = logging.getLogger(__name__)
 
 TEXTS_PER_PIVOT = 200
 MOST_PIVOTS = 4_096
@@ -61,7 +58,8 @@ class Deduplication:
         variants, why_none = choose_variants(config, self._model_id)
         if variants is None:
             raise ConfigError(f"nothing to find duplicates by: {why_none or 'clusters.decision is none'}.")
-        self._spark, self._config, self._variants = spark, config, variants
+        self._spark, self._config = spark, config
+        self._gathering = Gathering(variants, config.clusters.cells, of="pivots")
         self._records = read_records(spark, config.input)
         self._tables = Tables(spark, config.output.root)
         if self._tables.exists(NORMALISED_SKILLS):
@@ -76,20 +74,15 @@ class Deduplication:
             migrate(self._tables)
             try:
                 self._take_in()
-                self._compare()
+                of = self._gathering, self._config.spark, self._run_id, self._started
+                gather(self._tables, self._comparable, *of, self._progress)
                 return self._tell()
             finally:
                 self._tables.clear_staging()
 
     def _take_in(self) -> None:
         with self._progress.stage("mentions") as stage:
-            stamp = {
-                "source": F.lit(self._config.input.source),
-                "run_id": F.lit(self._run_id),
-                "ingested_at": F.lit(self._started).cast("timestamp"),
-            }
-            rows_per_task = self._config.spark.rows_per_task
-            store_mentions(self._tables, self._records, self._config.input, stamp, rows_per_task, stage)
+            store_mentions(self._tables, self._records, self._config, self._run_id, self._started, stage)
         with self._progress.stage("texts") as stage:
             stage.rows_in = stage.rows_out = add_new_texts(self._tables)
             remove_orphans(self._tables)
@@ -106,16 +99,9 @@ class Deduplication:
                 stage,
             )
 
-    def _compare(self) -> None:
-        variants, nearest = self._variants, self._config.clusters.cells
-        constants = {"model_id": self._model_id, "pairs_id": pairs_id(variants.variants_id, f"{nearest}-pivots")}
-        with self._progress.stage("pairs") as stage:
-            vectors = self._embeddings().where(F.col("status") == "embedded").select("text_key", "vector")
-            texts = with_pivots(self._tables.read(TEXTS).join(vectors, on="text_key", how="inner"), nearest)
-            compare_texts(self._tables, texts, constants, variants, nearest, self._config.spark, stage)
-        with self._progress.stage("members") as stage:
-            of = f"{constants['pairs_id']}-{variants.threshold:g}", variants.threshold, self._run_id, self._started
-            stage.rows_in, stage.rows_out = cluster_texts(self._tables, constants, *of)
+    def _comparable(self) -> DataFrame:
+        vectors = self._embeddings().where(F.col("status") == "embedded").select("text_key", "vector")
+        return with_pivots(self._tables.read(TEXTS).join(vectors, on="text_key", how="inner"), self._gathering.cells)
 
     def _embeddings(self) -> DataFrame:
         return self._tables.read(EMBEDDINGS).where(F.col("model_id") == self._model_id)

@@ -69,10 +69,10 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     gone = tables.stage("forgotten_mentions", held.join(named, on=same, how="left_semi"))
     records = gone.select("source", "record_id")
     erased = Erased(asked.count(), records.distinct().count(), gone.count(), 0)
+    _forget_clusters(tables, gone)
     for table in (NORMALISED_SKILLS, DUPLICATES, MENTIONS):
         tables.delete(table, records)
     forget_overrides(asked.sparkSession, tables, orphans(tables))
-    _forget_clusters(tables)
     texts = remove_orphans(tables)
     tables.clear_staging()
     for table in _HOLDERS:
@@ -81,9 +81,11 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     return Erased(erased.asked, erased.records, erased.mentions, texts)
 
 
-def _forget_clusters(tables: Tables) -> None:
-    """Rows that name a cluster by one of its texts, where one is forgotten: the next run makes them again."""
-    theirs = tables.read(CLUSTER_MEMBERS).join(orphans(tables), on="text_key", how="left_semi").select("cluster_id")
+def _forget_clusters(tables: Tables, gone: DataFrame) -> None:
+    """Rows that may name a cluster as one of these mentions wrote it: the next run makes them again."""
+    texts = tables.read(MENTIONS).join(gone, on=list(MENTIONS.key), how="left_semi").select("text_key")
+    theirs = texts.union(orphans(tables).select("text_key")).distinct()
+    theirs = tables.read(CLUSTER_MEMBERS).join(theirs, on="text_key", how="left_semi").select("cluster_id").distinct()
     for table in (CLUSTERS, DUPLICATES):
         tables.delete(table, theirs)
 
@@ -101,9 +103,9 @@ def without_forgotten(records: DataFrame, tables: Tables, source: str) -> DataFr
 
 
 def _held(tables: Tables) -> DataFrame:
-    """Keys of all mentions; normalised_skills still holds those that a failed run took out of mentions alone."""
-    keys = [tables.read(table).select(*MENTIONS.key) for table in (MENTIONS, NORMALISED_SKILLS)]
-    return keys[0].union(keys[1]).distinct()
+    """Keys of all mentions; the results still hold those that a failed run took out of mentions alone."""
+    keys = [tables.read(table).select(*MENTIONS.key) for table in (MENTIONS, NORMALISED_SKILLS, DUPLICATES)]
+    return keys[0].union(keys[1]).union(keys[2]).distinct()
 
 
 def _ids_of_repeats(asked: DataFrame, held: DataFrame) -> DataFrame:

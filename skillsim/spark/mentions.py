@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from skillsim.config import InputConfig
+from skillsim.config import Config, InputConfig
 from skillsim.errors import BalanceError, RecordsError
 from skillsim.schemas import MENTIONS
 from skillsim.spark.erasure import without_forgotten
@@ -31,16 +32,13 @@ _ARROW = pa.schema([f for f in MENTIONS.schema if f.name not in ("source", "run_
 def store_mentions(
     tables: Tables,
     records: DataFrame,
-    config: InputConfig,
-    stamp: dict[str, Column],
-    rows_per_task: int,
+    settings: Config,
+    run_id: str,
+    at: datetime,
     account: Stage,
 ) -> int:
-    """New and changed records to mentions, absent ones out of it, in one commit; how many records those are.
-
-    `stamp`: MENTIONS' columns that are the same in all rows: source, run_id, ingested_at.
-    """
-    mentions = tables.read(MENTIONS)
+    """New and changed records to mentions, absent ones out of it, in one commit; how many records those are."""
+    mentions, config = tables.read(MENTIONS), settings.input
     seen = Observation("records")
     records = without_forgotten(records.observe(seen, F.count(F.lit(1)).alias("rows")), tables, config.source)
     with read_failures(config, tables.root):
@@ -57,12 +55,13 @@ def store_mentions(
     log.info("mentions: %s records, %s of them new or changed; %s removed", *counts)
     if not changed + removed:
         return 0
-    tasks = max(2, changed // rows_per_task)
+    tasks = max(2, changed // settings.spark.rows_per_task)
     split = tables.stage("mentions", split_records(fresh.repartition(tasks), config))
     came_out = split.where(F.col("position") == 0).count()
     if came_out != changed:
         raise BalanceError(f"mentions: {changed} records went in, {came_out} came out.")
     gone = leftover_positions(mentions, split, absent, config.source)
+    stamp = {"source": F.lit(config.source), "run_id": F.lit(run_id), "ingested_at": F.lit(at).cast("timestamp")}
     tables.upsert(MENTIONS, split.withColumns(stamp), gone=gone)
     warn_of_free_text(split)
     account.rows_out = split.count()

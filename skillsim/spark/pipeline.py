@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
-from skillsim.cells import pairs_id
 from skillsim.errors import TablesError
 from skillsim.report import write_report
 from skillsim.schemas import CLUSTER_MEMBERS, CLUSTERS, CONCEPTS, DUPLICATES, LINKS, MENTIONS, NORMALISED_SKILLS
 from skillsim.spark.balance import balance
-from skillsim.spark.cluster_tables import cluster_texts, compare_texts, describe_clusters
+from skillsim.spark.cluster_tables import describe_clusters, gather
 from skillsim.spark.embeddings import retryable
 from skillsim.spark.lease import writer_lease
 from skillsim.spark.linkage import Linkage
@@ -43,7 +41,7 @@ class Pipeline:
     def __init__(self, spark: SparkSession, plan: Plan) -> None:
         self._spark = spark
         self._config, self._bundle, self._ids = plan.config, plan.bundle, plan.ids
-        self._decider, self._variants = plan.decider, plan.variants
+        self._decider, self._gathering = plan.decider, plan.gathering
         self._started = datetime.now(UTC)
         self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         self._records = read_records(spark, plan.config.input)
@@ -113,13 +111,8 @@ class Pipeline:
     def _split_records(self) -> int:
         """How many records are new, changed or removed."""
         with self._progress.stage("mentions") as stage:
-            stamp = {
-                "source": F.lit(self._config.input.source),
-                "run_id": F.lit(self._run_id),
-                "ingested_at": F.lit(self._started).cast("timestamp"),
-            }
-            tasks = self._config.spark.rows_per_task
-            changed = store_mentions(self._tables, self._records, self._config.input, stamp, tasks, stage)
+            of = self._config, self._run_id, self._started
+            changed = store_mentions(self._tables, self._records, *of, stage)
             if changed:
                 warn_of_old_rules(self._tables.read(MENTIONS), self._config.input.source)
             return changed
@@ -133,22 +126,12 @@ class Pipeline:
 
     def _gather_texts(self) -> None:
         """Similar texts in clusters."""
-        if self._variants is None:
-            return
-        cells = self._config.clusters.cells
-        constants = {
-            "model_id": self._ids.model_id,
-            "pairs_id": pairs_id(self._variants.variants_id, cells),
-        }
-        with self._progress.stage("pairs") as stage:
-            texts = self._linkage.comparable()
-            compare_texts(self._tables, texts, constants, self._variants, cells, self._config.spark, stage)
-        with self._progress.stage("members") as stage:
-            of = self._ids.clusters_id, self._variants.threshold, self._run_id, self._started
-            stage.rows_in, stage.rows_out = cluster_texts(self._tables, constants, *of)
+        if self._gathering:
+            of = self._gathering, self._config.spark, self._run_id, self._started
+            gather(self._tables, self._linkage.comparable, *of, self._progress)
 
     def _describe_clusters(self) -> None:
-        if self._variants is None:
+        if self._gathering is None:
             return
         with self._progress.stage("clusters") as stage:
             concepts, links = self._linkage.taxonomy(CONCEPTS), self._linkage.links()
@@ -157,7 +140,7 @@ class Pipeline:
 
     def _members(self) -> DataFrame:
         members = self._tables.read(CLUSTER_MEMBERS)
-        return members if self._variants else members.limit(0)
+        return members if self._gathering else members.limit(0)
 
     def _normalise_mentions(self) -> None:
         with self._progress.stage("normalised") as stage:
@@ -197,7 +180,7 @@ class Pipeline:
             data = collect_report(
                 self._tables.read(NORMALISED_SKILLS),
                 self._linkage.links(),
-                self._tables.read(CLUSTERS) if self._variants else None,
+                self._tables.read(CLUSTERS) if self._gathering else None,
                 facts,
                 tuple(asdict(s) for s in self._progress.stages[:-1]),
                 self._config.report.min_records,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from skillsim.cells import pairs_id
+from skillsim.cells import Gathering
 from skillsim.config import Config
 from skillsim.decider import Decider, choose_decider
 from skillsim.errors import ConfigError
@@ -14,7 +14,7 @@ from skillsim.model_files import resolve_model
 from skillsim.retrieval import retrieval_id
 from skillsim.spark.runs import NO_CLUSTERS, RunIds
 from skillsim.successors import read_successors, sole_successors
-from skillsim.variants import Variants, choose_variants
+from skillsim.variants import choose_variants
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +24,14 @@ class Plan:
     """Settings, bundle, decisions and lexicon of a run, and the ids they give.
 
     `named_successors`: as the file of taxonomy.successors says; `successors`: of concepts that the bundle lacks, the
-    one each has become. `lexicon` is the configured one with these in their place. Without `variants` a run makes no
-    clusters.
+    one each has become. `lexicon` is the configured one with these in their place. Without a `gathering` a run makes
+    no clusters.
     """
 
     config: Config
     bundle: Bundle
     decider: Decider
-    variants: Variants | None
+    gathering: Gathering | None
     configured_lexicon: Lexicon
     lexicon: Lexicon
     named_successors: Mapping[str, tuple[str, ...]]
@@ -52,6 +52,7 @@ def plan_run(config: Config) -> Plan:
     variants, why_none = choose_variants(config, model.model_id)
     if why_none:
         log.warning("no clusters: %s", why_none)
+    gathering = Gathering(variants, config.clusters.cells) if variants else None
     named = read_successors(config.taxonomy.successors)
     successors = sole_successors(named, bundle.concept_uris)
     configured = configured_lexicon(linking.lexicon, linking.builtin_lexicon, bundle.language)
@@ -63,6 +64,6 @@ def plan_run(config: Config) -> Plan:
         retrieval_id(config.retrieval.top_k),
         decider.decider_id,
         lexicon.lexicon_id,
-        f"{pairs_id(variants.variants_id, config.clusters.cells)}-{variants.threshold:g}" if variants else NO_CLUSTERS,
+        gathering.clusters_id if gathering else NO_CLUSTERS,
     )
-    return Plan(config, bundle, decider, variants, configured, lexicon, named, successors, ids)
+    return Plan(config, bundle, decider, gathering, configured, lexicon, named, successors, ids)

@@ -32,7 +32,7 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from skillsim.cells import cells_of
+from skillsim.cells import Gathering, cells_of
 from skillsim.config import Config, SparkConfig
 from skillsim.encoder import Encoder, load_encoder, vectors_of
 from skillsim.esco import find_bundle, read_taxonomy
@@ -112,7 +112,7 @@ def measure(spark: SparkSession, texts: DataFrame, variants: Variants) -> dict[s
     """Seconds and peak memory of both stages from nothing."""
     root = Path(tempfile.mkdtemp(prefix="skillsim-clusters-"))
     tables = Tables(spark, str(root / "out"))
-    constants = {"model_id": variants.model_id, "pairs_id": "benchmark"}
+    gathering = Gathering(variants, CELLS)
     blank = [F.lit(None).alias(name) for name in MENTIONS.schema.names if name not in ("text_key", "text")]
     tables.append(MENTIONS, texts.select("text_key", "text", *blank))
     peak = {"gb": 0.0}
@@ -121,9 +121,9 @@ def measure(spark: SparkSession, texts: DataFrame, variants: Variants) -> dict[s
     watcher.start()
     try:
         started = time.perf_counter()
-        compare_texts(tables, texts, constants, variants, CELLS, SparkConfig(), Stage("pairs"))
+        compare_texts(tables, texts, gathering, SparkConfig(), Stage("pairs"))
         compared = time.perf_counter()
-        cluster_texts(tables, constants, "benchmark", variants.threshold, "benchmark", datetime.now(UTC))
+        cluster_texts(tables, gathering, "benchmark", datetime.now(UTC))
         clustered = time.perf_counter()
     finally:
         done.set()
