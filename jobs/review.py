@@ -17,14 +17,14 @@ import typer
 from pyspark.sql import functions as F
 
 from skillsim.errors import ReviewError
-from skillsim.overrides import active, succeeded
+from skillsim.overrides import active, of_one_decision, succeeded
 from skillsim.promotion import add_rows, own_lexicon
 from skillsim.promotion import promote as promoted
-from skillsim.review import read_sheet, review_sheet, take_decisions, write_sheet
-from skillsim.schemas import CONCEPTS, LINKS, NORMALISED_SKILLS
+from skillsim.review import keys_of_clusters, read_sheet, review_sheet, take_decisions, write_sheet
+from skillsim.schemas import CLUSTERS, CONCEPTS, LINKS, NORMALISED_SKILLS
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
-from skillsim.spark.overrides import read_overrides, store_overrides
-from skillsim.spark.review import collect_undecided
+from skillsim.spark.overrides import read_overrides, scattered_now, store_overrides
+from skillsim.spark.review import clusters_of, collect_undecided
 from skillsim.spark.runs import last_success
 from skillsim.successors import read_successors, sole_successors
 from skillsim.text import parse_mention
@@ -43,8 +43,11 @@ def export(
     set_: Assignments = None,
 ) -> None:
     """Write the texts whose decision is worth most: mentions times uncertainty."""
-    with held_tables("review", output, config, set_) as (_, tables, settings):
-        texts = collect_undecided(tables.read(NORMALISED_SKILLS), tables.read(LINKS), settings.report.min_records, rows)
+    with held_tables("review", output, config, set_) as (spark, tables, settings):
+        of = [tables.read(table) for table in (NORMALISED_SKILLS, LINKS, CLUSTERS)]
+        texts = collect_undecided(*of, settings.report.min_records, rows)
+        for line in scattered_now(spark, tables, list(active(read_overrides(tables)).values())):
+            print(line)
     write_sheet(review_sheet(texts, rows), sheet)
     print(f"{sheet}: {len(texts):,} texts; fill in `decision` (1, 2, 3, concept, nil, not a skill) and take it back")
 
@@ -58,7 +61,8 @@ def take(sheet: Sheet, by: By, output: Output = None, config: ConfigFile = None,
         concepts = tables.read(CONCEPTS).join(of_this, on="taxonomy_id", how="left_semi")
         rows = concepts.select("concept_uri", "preferred_label").collect()
         labels = {row["concept_uri"]: row["preferred_label"] for row in rows}
-        taken = take_decisions(filled, labels, by, datetime.now(UTC))
+        clusters = clusters_of(spark, tables, keys_of_clusters(filled))
+        taken = take_decisions(filled, labels, clusters, by, datetime.now(UTC))
         if taken.problems:
             raise ReviewError(f"{sheet}: {' '.join(taken.problems)} Correct these rows; nothing was taken.")
         before = active(read_overrides(tables))
@@ -80,6 +84,9 @@ def revoke(
     text: Annotated[str, typer.Option(help="as it was decided on")],
     by: By,
     source: Annotated[str | None, typer.Option(help="the feed it was decided for, if for one")] = None,
+    for_cluster: Annotated[
+        bool, typer.Option("--for-cluster", help="all that was decided with it for a cluster")
+    ] = False,
     output: Output = None,
     config: ConfigFile = None,
     set_: Assignments = None,
@@ -87,14 +94,19 @@ def revoke(
     """Take a decision back: the one before it holds again, or the model."""
     key = parse_mention(text).text_key
     with held_tables("review", output, config, set_) as (spark, tables, _):
-        found = active(read_overrides(tables)).get((key or "", source))
+        decided = active(read_overrides(tables))
+        found = decided.get((key or "", source))
         if found is None:
             of = f" for {source}" if source else ""
             raise ReviewError(
                 f"--text {text!r}: no decision on it{of} is in force. Give --source where it was for one."
             )
-        store_overrides(spark, tables, [replace(found, revoked_by=by, revoked_at=datetime.now(UTC))])
-    print(f"{found.raw!r}: {found.concept_uri or found.verdict} by {found.decided_by} is revoked")
+        whole = for_cluster and found.representative is not None
+        taken = [one for one in decided.values() if whole and of_one_decision(one) == of_one_decision(found)] or [found]
+        now = datetime.now(UTC)
+        store_overrides(spark, tables, [replace(one, revoked_by=by, revoked_at=now) for one in taken])
+    for one in taken:
+        print(f"{one.raw!r}: {one.concept_uri or one.verdict} by {one.decided_by} is revoked")
 
 
 @app.command()

@@ -19,12 +19,16 @@ Verdict = Literal["concept", "nil", "not_skill"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 NO_OVERRIDES = "none"
 _LONGEST = 1_000  # whatever input.max_length was
+_TOLD = 3  # texts of a cluster
 OVERRIDE = pa.struct([("verdict", pa.string()), ("concept_uri", pa.string())])
 
 
 @dataclass(frozen=True)
 class Override:
-    """One decision; `source` None holds for all feeds, and gives way to one for the feed itself."""
+    """One decision; `source` None holds for all feeds, and gives way to one for the feed itself.
+
+    `representative`: of the cluster for all of whose texts it was taken, as the cluster was then; each has a row.
+    """
 
     raw: str
     source: str | None
@@ -33,6 +37,7 @@ class Override:
     decided_by: str
     decided_at: datetime
     why: str
+    representative: str | None = None
     revoked_by: str | None = None
     revoked_at: datetime | None = None
 
@@ -71,6 +76,35 @@ def active(overrides: Iterable[Override]) -> dict[tuple[str, str | None], Overri
         if override.revoked_at is None:
             latest[override.text_key, override.source] = override
     return latest
+
+
+def of_one_decision(override: Override) -> tuple[object, ...]:
+    """What all rows have in common that one decision on a cluster made."""
+    return override.representative, override.source, override.decided_by, override.decided_at
+
+
+def scattered(overrides: Iterable[Override], cluster_of: Mapping[str, str]) -> list[str]:
+    """A line of each decision on a cluster whose texts are of several by now.
+
+    `overrides`: those in force; `cluster_of`: by text_key, of the texts that are of a cluster.
+    """
+    decisions: dict[tuple[object, ...], list[Override]] = {}
+    for one in overrides:
+        if one.representative is not None and one.text_key in cluster_of:
+            decisions.setdefault(of_one_decision(one), []).append(one)
+    lines = []
+    for of_one in decisions.values():
+        parts: dict[str, list[str]] = {}
+        for one in sorted(of_one, key=lambda one: one.raw):
+            parts.setdefault(cluster_of[one.text_key], []).append(repr(one.raw))
+        if len(parts) > 1:
+            told = "; ".join(", ".join(part[:_TOLD]) + (", ..." if part[_TOLD:] else "") for part in parts.values())
+            first = of_one[0]
+            lines.append(
+                f"{first.concept_uri or first.verdict} by {first.decided_by} for the cluster of "
+                f"{first.representative!r}: it has split since, into {told}. Look whether it holds for all of them."
+            )
+    return lines
 
 
 def succeeded(overrides: Iterable[Override], successors: Mapping[str, str]) -> list[Override]:

@@ -2,11 +2,12 @@
 
 A row shows a text with its best three concepts. Into `decision` goes 1, 2 or 3 for one of these, `concept` with the
 URI or the preferred label of another in the column `concept`, `nil` where the taxonomy has none, or `not a skill`; what
-is left empty stays undecided.
+is left empty stays undecided. With `yes` in `for_cluster` it is decided for all texts of the row's cluster, as the
+cluster is when the sheet comes back; a text's own row wins over that.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,17 +15,19 @@ import pandas as pd
 
 from skillsim.errors import ReviewError
 from skillsim.overrides import Override
+from skillsim.text import parse_mention
 
 SHOWN = 3
 _OF_CANDIDATE = ("label", "uri", "score")
 COLUMNS = (
     *("text", "source", "mentions", "records", "status", "explanation", "confidence"),
     *(f"{what}_{place}" for place in range(1, SHOWN + 1) for what in _OF_CANDIDATE),
-    *("decision", "concept", "why"),
+    *("cluster", "decision", "for_cluster", "concept", "why"),
 )
-FILLED = ("decision", "concept", "why")  # by the curator
+FILLED = ("decision", "for_cluster", "concept", "why")  # by the curator
 _NOT_A_SKILL = {"not a skill", "not_skill", "not skill"}
 _NIL = {"nil", "no concept"}
+_YES_OR_NO = {"yes": True, "y": True, "x": True, "true": True, "no": False, "n": False, "false": False, "": False}
 
 
 def uncertainty(confidence: pd.Series) -> pd.Series:
@@ -36,7 +39,7 @@ def review_sheet(texts: pd.DataFrame, rows: int) -> pd.DataFrame:
     """The `rows` texts with the most mentions times uncertainty, as COLUMNS; ties by text.
 
     `texts`: text, mentions, records, status, explanation, confidence (probability, or score while uncalibrated), top
-    (list of concept_uri, concept_label, score).
+    (list of concept_uri, concept_label, score), and cluster where there is one.
     """
     value = texts["mentions"] * uncertainty(texts["confidence"])
     chosen = texts.assign(value=value).sort_values(["value", "text"], ascending=[False, True]).head(rows)
@@ -90,8 +93,25 @@ class Taken:
     problems: tuple[str, ...]
 
 
-def take_decisions(sheet: pd.DataFrame, concepts: Mapping[str, str], by: str, at: datetime) -> Taken:
-    """`concepts`: preferred label by URI. Two rows that decide one text differently are both problems."""
+@dataclass(frozen=True)
+class Cluster:
+    """Texts that mean one skill; the representative is one of them."""
+
+    representative: str
+    texts: tuple[str, ...]
+
+
+def keys_of_clusters(sheet: pd.DataFrame) -> set[str]:
+    """text_key of the rows that ask for a decision on their cluster."""
+    asked = sheet[sheet["for_cluster"].map(lambda cell: bool(cell.strip()))]
+    return {key for text in asked["text"] if (key := parse_mention(text).text_key)}
+
+
+def take_decisions(
+    sheet: pd.DataFrame, concepts: Mapping[str, str], clusters: Mapping[str, Cluster], by: str, at: datetime
+) -> Taken:
+    """`concepts`: preferred label by URI; `clusters`: by text_key. Two rows that decide one text differently are both
+    problems."""
     uri_of_label = _unique_labels(concepts)
     rows_of: dict[tuple[str, str | None], list[tuple[int, Override]]] = {}
     problems: list[str] = []
@@ -100,19 +120,34 @@ def take_decisions(sheet: pd.DataFrame, concepts: Mapping[str, str], by: str, at
         if not cells["decision"].strip():
             continue
         try:
-            override = _override(cells, concepts, uri_of_label, by, at)
+            of_row = _for_cluster(cells, clusters, _override(cells, concepts, uri_of_label, by, at))
         except ReviewError as problem:
             problems.append(f"row {line}: {problem}")
         else:
-            rows_of.setdefault((override.text_key, override.source), []).append((line, override))
+            for override in of_row:
+                rows_of.setdefault((override.text_key, override.source), []).append((line, override))
     taken = []
     for rows in rows_of.values():
-        lines, overrides = zip(*rows, strict=True)
+        own = [(line, one) for line, one in rows if one.representative is None]
+        lines, overrides = zip(*(own or rows), strict=True)
         if len({(one.verdict, one.concept_uri) for one in overrides}) == 1:
             taken.append(overrides[0])
         else:
             problems.append(f"rows {', '.join(map(str, lines))} decide {overrides[0].raw!r} differently: keep one.")
     return Taken(tuple(taken), tuple(problems))
+
+
+def _for_cluster(row: Mapping[str, str], clusters: Mapping[str, Cluster], override: Override) -> list[Override]:
+    """The override, or one of each text of its cluster."""
+    said = _YES_OR_NO.get(row["for_cluster"].strip().casefold())
+    if said is None:
+        raise ReviewError(f"{row['text']!r}: for_cluster {row['for_cluster']!r} is not yes or empty.")
+    if not said:
+        return [override]
+    cluster = clusters.get(override.text_key)
+    if cluster is None:
+        raise ReviewError(f"{row['text']!r} is in no cluster now: leave for_cluster empty.")
+    return [replace(override, raw=text, representative=cluster.representative) for text in cluster.texts]
 
 
 def _unique_labels(concepts: Mapping[str, str]) -> dict[str, str | None]:

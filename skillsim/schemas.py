@@ -239,6 +239,7 @@ OVERRIDES = Table(
         ("decided_by", _STR),
         ("decided_at", _TIME),
         ("why", _STR),
+        ("representative", _STR),  # of the cluster for all of whose texts it was taken, if for one
         ("revoked_by", _STR),
         ("revoked_at", _TIME),
     ),

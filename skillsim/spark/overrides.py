@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -10,10 +10,11 @@ from pyspark.sql import functions as F
 
 from skillsim.errors import ReviewError
 from skillsim.linking import ConceptNames
-from skillsim.overrides import Override, active
-from skillsim.schemas import OVERRIDES
+from skillsim.overrides import Override, active, scattered
+from skillsim.schemas import CLUSTER_MEMBERS, OVERRIDES
 from skillsim.spark.sql import spark_schema
 from skillsim.spark.tables import Tables
+from skillsim.text import text_key
 
 log = logging.getLogger(__name__)
 
@@ -98,11 +99,27 @@ def overrides_by_source(spark: SparkSession, overrides: Sequence[Override], name
     return spark.createDataFrame(rows, f"source string, text_key string, {_CURATED}") if rows else None
 
 
+def scattered_now(spark: SparkSession, tables: Tables, overrides: Sequence[Override]) -> list[str]:
+    """A line of each decision on a cluster that has split since; `overrides`: those in force."""
+    keys = [(one.text_key,) for one in overrides if one.representative is not None]
+    if not keys:
+        return []
+    members = tables.read(CLUSTER_MEMBERS)
+    asked = spark.createDataFrame(keys, "text_key string")
+    rows = members.join(asked, on="text_key", how="left_semi").select("text_key", "cluster_id").collect()
+    return scattered(overrides, {row["text_key"]: row["cluster_id"] for row in rows})
+
+
 def forget_overrides(spark: SparkSession, tables: Tables, texts: DataFrame) -> None:
-    """Delete the decisions on these texts (text_key): they hold what people wrote."""
-    keys = [(one.override_id, one.text_key) for one in read_overrides(tables)]
-    if keys:
-        on = spark.createDataFrame(keys, "override_id string, text_key string").join(
-            texts, on="text_key", how="left_semi"
-        )
-        tables.delete(OVERRIDES, on.select("override_id"))
+    """Delete the decisions on these texts (text_key), and what else names them: they are what people wrote."""
+    overrides = read_overrides(tables)
+    named = {one: text_key(one.representative) for one in overrides if one.representative is not None}
+    keys = {one.text_key for one in overrides} | set(named.values())
+    if not keys:
+        return
+    asked = spark.createDataFrame([(key,) for key in sorted(keys)], "text_key string")
+    gone = {row["text_key"] for row in asked.join(texts, on="text_key", how="left_semi").collect()}
+    if ids := [(one.override_id,) for one in overrides if one.text_key in gone]:
+        tables.delete(OVERRIDES, spark.createDataFrame(ids, "override_id string"))
+    kept = [one for one, key in named.items() if key in gone and one.text_key not in gone]
+    store_overrides(spark, tables, [replace(one, representative=None) for one in kept])

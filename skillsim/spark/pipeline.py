@@ -23,7 +23,7 @@ from skillsim.spark.linkage import Linkage
 from skillsim.spark.linking import NORMALISE_VERSION, normalise
 from skillsim.spark.mentions import store_mentions, warn_of_old_rules
 from skillsim.spark.migrations import migrate
-from skillsim.spark.overrides import overrides_by_source
+from skillsim.spark.overrides import overrides_by_source, scattered_now
 from skillsim.spark.plan import Plan
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
@@ -137,6 +137,8 @@ class Pipeline:
             concepts, links = self._linkage.taxonomy(CONCEPTS), self._linkage.links()
             of = self._ids.clusters_id, self._run_id
             stage.rows_in, stage.rows_out = describe_clusters(self._tables, links, concepts, *of)
+        for line in scattered_now(self._spark, self._tables, self._linkage.in_force):
+            log.warning("override: %s", line)
 
     def _members(self) -> DataFrame:
         members = self._tables.read(CLUSTER_MEMBERS)

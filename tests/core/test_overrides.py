@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillsim.errors import ReviewError
-from skillsim.overrides import Override, active, overrides_id, succeeded
+from skillsim.overrides import Override, active, overrides_id, scattered, succeeded
 from skillsim.text import text_key
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -64,6 +64,25 @@ def test_the_id_follows_what_is_in_force_alone() -> None:
 def test_the_same_decision_is_one() -> None:
     assert replace(JAVA, why="typo mended").override_id == JAVA.override_id
     assert replace(JAVA, source="careers").override_id != JAVA.override_id
+
+
+def test_a_decision_on_a_cluster_that_has_split_is_told() -> None:
+    texts = ["core java", "java", "java se", "java 8", "javascript"]
+    of_cluster = [replace(JAVA, raw=raw, representative="java") for raw in texts]
+    other = replace(JAVA, raw="jvm", representative="jvm")
+    alone = replace(JAVA, raw="kotlin")
+    keys = {one.raw: one.text_key for one in (*of_cluster, other, alone)}
+    together = dict.fromkeys(keys.values(), "c1")
+    assert scattered([*of_cluster, other, alone], together) == []
+    apart = together | {keys["javascript"]: "c2", keys["jvm"]: "c3", keys["kotlin"]: "c4"}
+    assert scattered([*of_cluster, other, alone], apart) == [
+        "u:java by ann for the cluster of 'java': it has split since, into 'core java', 'java', 'java 8', ...; "
+        "'javascript'. Look whether it holds for all of them."
+    ]
+    del apart[keys["javascript"]]  # no mention holds it any more
+    assert scattered(of_cluster, apart) == []
+    later = replace(of_cluster[4], decided_at=at(1))
+    assert scattered([*of_cluster[:4], later], together | {keys["javascript"]: "c2"}) == []
 
 
 def test_a_successor_stands_in_for_its_concept() -> None:

@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 
 from skillsim.errors import ReviewError
-from skillsim.review import COLUMNS, read_sheet, review_sheet, take_decisions, uncertainty, write_sheet
+from skillsim.review import (
+    COLUMNS,
+    Cluster,
+    keys_of_clusters,
+    read_sheet,
+    review_sheet,
+    take_decisions,
+    uncertainty,
+    write_sheet,
+)
 from skillsim.text import text_key
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -61,7 +70,7 @@ def test_decisions_are_taken_with_who_and_when() -> None:
         why=["obvious", "", "", "", "a title", ""],
         source=["", "careers", "", "", "", ""],
     )
-    taken = take_decisions(sheet, CONCEPTS, "ann", NOON)
+    taken = take_decisions(sheet, CONCEPTS, {}, "ann", NOON)
     assert taken.problems == ()
     assert [(one.raw, one.source, one.verdict, one.concept_uri) for one in taken.overrides] == [
         ("core java", None, "concept", "u:1"),
@@ -80,7 +89,7 @@ def test_what_cannot_be_taken_is_told_by_its_row_and_the_rest_is_taken() -> None
         decision=["4", "concept", "concept", "1", "2", "1", "1"],
         concept=["", "tea", "coffee", "", "", "", ""],
     )
-    taken = take_decisions(sheet, CONCEPTS, "ann", NOON)
+    taken = take_decisions(sheet, CONCEPTS, {}, "ann", NOON)
     assert [one.raw for one in taken.overrides] == ["e skill"]
     assert len(taken.problems) == 4
     assert taken.problems[0].startswith("row 2: 'a skill': decision '4' is not 1, 2, 3")
@@ -90,8 +99,34 @@ def test_what_cannot_be_taken_is_told_by_its_row_and_the_rest_is_taken() -> None
 
 
 def test_the_same_decision_twice_is_one() -> None:
-    taken = take_decisions(filled(text=["a skill", "A  skill"], decision=["1", "1"]), CONCEPTS, "ann", NOON)
+    taken = take_decisions(filled(text=["a skill", "A  skill"], decision=["1", "1"]), CONCEPTS, {}, "ann", NOON)
     assert (len(taken.overrides), taken.problems) == (1, ())
+
+
+def test_a_decision_for_a_cluster_is_one_on_each_of_its_texts_but_those_with_a_row_of_their_own() -> None:
+    cluster = Cluster("java", ("core java", "java", "java language"))
+    clusters = {text_key(text): cluster for text in cluster.texts}
+    sheet = filled(
+        text=["Core Java", "java language", "tea", "cobol", "perl"],
+        decision=["1", "nil", "", "1", "1"],
+        for_cluster=["Yes", "", "yes", "yes", "perhaps"],
+    )
+    assert keys_of_clusters(sheet) == {text_key(text) for text in ("core java", "tea", "cobol", "perl")}
+    taken = take_decisions(sheet, CONCEPTS, clusters, "ann", NOON)
+    assert [(one.raw, one.verdict, one.representative) for one in taken.overrides] == [
+        ("core java", "concept", "java"),
+        ("java", "concept", "java"),
+        ("java language", "nil", None),
+    ]
+    assert taken.problems == (
+        "row 5: 'cobol' is in no cluster now: leave for_cluster empty.",
+        "row 6: 'perl': for_cluster 'perhaps' is not yes or empty.",
+    )
+    twice = filled(text=["core java", "java"], decision=["1", "2"], for_cluster=["yes", "yes"])
+    differing = take_decisions(twice, CONCEPTS, clusters, "ann", NOON)
+    assert differing.overrides == ()
+    assert differing.problems[0] == "rows 2, 3 decide 'core java' differently: keep one."
+    assert len(differing.problems) == 3
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:

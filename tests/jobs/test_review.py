@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from jobs.review import app
 from skillsim.lexicon import read_lexicon
 from skillsim.review import read_sheet
 from skillsim.text import text_key
-from tests.spark.conftest import Run
+from tests.spark.conftest import CLUSTERS_ON, Run
 from tests.spark.identity import read
 
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
@@ -71,3 +72,41 @@ def test_a_sheet_with_a_wrong_row_is_taken_not_at_all(continued: Path, submit: C
     assert "row 2: 'java': decision '7'" in ended.err
     assert "nothing was taken" in ended.err
     assert not (continued / "tables" / "overrides").exists()
+
+
+@pytest.mark.slow
+def test_a_decision_for_a_cluster_holds_for_its_texts_is_told_when_it_splits_and_revoked_at_once(
+    clustered: Run,
+    submit: Callable[..., object],
+    job: Callable[..., Run],
+    records: list[str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    root = Path(copytree(clustered.root, tmp_path / "continued"))
+    sheet = tmp_path / "sheet.csv"
+    submit(app, "export", "--output", root, "--sheet", sheet, "--set", "report.min_records=1")
+    asked = read_sheet(sheet)
+    members = read(root, "cluster_members").merge(read(root, "texts"), on="text_key")
+    row = asked[asked["cluster"] != ""].index[0]
+    (cluster_id,) = members.loc[members["text"] == asked["text"][row], "cluster_id"]
+    theirs = set(members.loc[members["cluster_id"] == cluster_id, "text"])
+    assert asked["cluster"][row].endswith(f" ({len(theirs)} texts)")
+    assert len(theirs) > 1
+    asked.loc[row, ["decision", "for_cluster"]] = ["1", "yes"]
+    asked.to_csv(sheet, index=False)
+    taken = submit(app, "import", "--output", root, "--sheet", sheet, "--by", "ann")
+    assert f"{len(theirs)} decisions of ann taken" in taken.out
+    job(root, records[:200], CLUSTERS_ON)
+    skills = read(root, "normalised_skills")
+    decided = skills[skills["method"] == "override"]
+    assert set(decided["text"]) == theirs
+    assert set(decided["concept_uri"]) == {asked["uri_1"][row]}
+    assert "it has split since" not in caplog.text
+    job(root, records[:200], CLUSTERS_ON, "clusters.threshold=1")
+    assert "it has split since" in caplog.text
+    again = submit(app, "export", "--output", root, "--sheet", sheet)
+    assert "it has split since" in again.out
+    of = ("--output", root, "--text", sorted(theirs)[0], "--by", "eve")
+    revoked = submit(app, "revoke", *of, "--for-cluster")
+    assert revoked.out.count("by ann is revoked") == len(theirs)

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from skillsim.overrides import Override
 from skillsim.spark.erasure import forget
-from skillsim.spark.overrides import read_overrides, store_overrides
+from skillsim.spark.overrides import forget_overrides, read_overrides, store_overrides
 from skillsim.spark.tables import Tables
 from tests.spark.conftest import Run, stage_rows
 from tests.spark.identity import assert_same_tables, read
@@ -35,6 +35,15 @@ def test_what_is_stored_is_read_back(spark: SparkSession, tmp_path: Path) -> Non
     revoked = replace(overrides[0], revoked_by="bob", revoked_at=NOON)
     store_overrides(spark, tables, [revoked])
     assert sorted(read_overrides(tables), key=lambda one: one.decided_at) == [revoked, overrides[1]]
+
+
+def test_what_is_forgotten_names_no_decision_on_a_cluster(spark: SparkSession, tmp_path: Path) -> None:
+    tables = Tables(spark, str(tmp_path / "out"))
+    of_cluster = [replace(decided(raw, "nil"), representative="tatting") for raw in ("needle tatting", "tatting")]
+    store_overrides(spark, tables, [*of_cluster, decided("lace", "nil")])
+    forget_overrides(spark, tables, spark.createDataFrame([(of_cluster[1].text_key,)], "text_key string"))
+    kept = sorted(read_overrides(tables), key=lambda one: one.raw)
+    assert kept == [decided("lace", "nil"), replace(of_cluster[0], representative=None)]
 
 
 def test_overrides_win_are_revoked_and_cost_no_model(
