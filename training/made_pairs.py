@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Sequence
 from random import Random
 
-from skillsim.pairing import form
 from skillsim.sample import typo
 from skillsim.text import parse_mention
 from training.noise import abbreviation, acronym
@@ -134,7 +133,6 @@ KEEPS: tuple[Change, ...] = (
     short,
     acronym,
 )
-_NAMESAKES = 4  # for one acronym that is right
 _TRIED = 4  # of them on each text; many leave it as it is
 
 
@@ -143,27 +141,12 @@ def made_pairs(texts: Sequence[str], seed: str) -> list[tuple[str, str, bool]]:
     rng, ordered = Random(seed), sorted(texts)
     several = [text.split() for text in ordered if " " in text]
     ends = {0: [words[0] for words in several], -1: [words[-1] for words in several]}
-    spelled: dict[str, list[str]] = {}
-    for text in ordered:
-        for initials in form(text).initials:
-            spelled.setdefault(initials, []).append(text)
     pairs = []
     for text in ordered:
-        for change in rng.sample(KEEPS, _TRIED):
-            changed = change(rng, text)
-            pairs.append((text, changed, True))
-            if change is acronym and changed != text:
-                pairs += [(other, changed, False) for other in _namesakes(rng, text, spelled.get(changed, []))]
+        pairs += [(text, change(rng, text), True) for change in rng.sample(KEEPS, _TRIED)]
         pairs += [(*pair, False) for pair in _others(rng, text, ends)]
     cleaned = [(a, parse_mention(b).text or a, same) for a, b, same in pairs]
     return [(a, b, same) for a, b, same in cleaned if a != b]
-
-
-def _namesakes(rng: Random, text: str, spelled: Sequence[str]) -> list[str]:
-    """Some of the texts with a text's initials, but those that share a word with it, which may be the same skill."""
-    stems = set(form(text).stems)
-    others = [other for other in spelled if stems.isdisjoint(form(other).stems)]
-    return rng.sample(others, min(len(others), _NAMESAKES))
 
 
 def _others(rng: Random, text: str, ends: dict[int, list[str]]) -> list[tuple[str, str]]:
