@@ -18,13 +18,17 @@ from skillsim.spark.session import get_session
 from skillsim.spark.tables import Tables
 
 _SHOWN = 20  # groups
+_OTHERWISE = (
+    *("input.shape=text", "input.separators=[]", "input.source=list", "input.skills_column=skill"),
+    "clusters.decision=auto",
+)
 
 
 def main(
     input: Annotated[
         str, typer.Option(help="a list of skills, one a row: CSV with a header, JSON lines, Parquet, table")
     ],
-    column: Annotated[str, typer.Option(help="the column that holds the skill")] = "skill",
+    column: Annotated[str | None, typer.Option(help="the column that holds the skill; unset: skill")] = None,
     id_column: Annotated[str | None, typer.Option(help="the column that holds its id; unset: made of the row")] = None,
     output: Output = None,
     config: ConfigFile = None,
@@ -32,9 +36,8 @@ def main(
 ) -> None:
     """Write the table `duplicates`: of each skill its group, the group's representative, and why it is in it."""
     named = {"input.path": input, "input.skills_column": column, "input.id_column": id_column, "output.root": output}
-    plain = ["input.shape=text", "input.separators=[]", "input.source=list", "clusters.decision=auto"]
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
-    settings = load_config(config, [*plain, *given, *(set_ or [])])
+    settings = load_config(config, [*given, *(set_ or [])], _OTHERWISE)
     spark = get_session(settings.spark)
     found = Deduplication(spark, settings).run()
     console = Console()

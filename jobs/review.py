@@ -5,7 +5,7 @@ spark-submit jobs/review.py import --output ROOT --sheet review.xlsx --by NAME
 spark-submit jobs/review.py revoke --output ROOT --text "core java" --by NAME
 spark-submit jobs/review.py promote --output ROOT --lexicon ours.csv
 
-The decisions are in force from the next run of the main job on; nothing is embedded or retrieved again for them.
+A row's `for_cluster` decides for all texts of its cluster. The decisions are in force from the next run of the main job on; nothing is embedded or retrieved again for them.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ import typer
 from pyspark.sql import functions as F
 
 from skillsim.errors import ReviewError
-from skillsim.overrides import active, of_one_decision, succeeded
+from skillsim.overrides import active, key_of, of_one_decision, succeeded
 from skillsim.promotion import add_rows, own_lexicon
 from skillsim.promotion import promote as promoted
 from skillsim.review import keys_of_clusters, read_sheet, review_sheet, take_decisions, write_sheet
@@ -27,7 +27,6 @@ from skillsim.spark.overrides import read_overrides, scattered_now, store_overri
 from skillsim.spark.review import clusters_of, collect_undecided
 from skillsim.spark.runs import last_success
 from skillsim.successors import read_successors, sole_successors
-from skillsim.text import parse_mention
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 Sheet = Annotated[Path, typer.Option(help="a CSV file, or .xlsx")]
@@ -44,12 +43,14 @@ def export(
 ) -> None:
     """Write the texts whose decision is worth most: mentions times uncertainty."""
     with held_tables("review", output, config, set_) as (spark, tables, settings):
-        of = [tables.read(table) for table in (NORMALISED_SKILLS, LINKS, CLUSTERS)]
-        texts = collect_undecided(*of, settings.report.min_records, rows)
+        normalised, links, clusters = (tables.read(table) for table in (NORMALISED_SKILLS, LINKS, CLUSTERS))
+        texts = collect_undecided(normalised, links, clusters, settings.report.min_records, rows)
         for line in scattered_now(spark, tables, list(active(read_overrides(tables)).values())):
             print(line)
     write_sheet(review_sheet(texts, rows), sheet)
-    print(f"{sheet}: {len(texts):,} texts; fill in `decision` (1, 2, 3, concept, nil, not a skill) and take it back")
+    print(
+        f"{sheet}: {len(texts):,} texts; fill in `decision` (1, 2, 3, concept, nil, not a skill), `for_cluster` and take it back"
+    )
 
 
 @app.command("import")
@@ -71,12 +72,19 @@ def take(sheet: Sheet, by: By, output: Output = None, config: ConfigFile = None,
             old = before.get((override.text_key, override.source))
             if old and (old.verdict, old.concept_uri) == (override.verdict, override.concept_uri):
                 continue
+            if old and override.representative is not None and old.representative is None:
+                print(
+                    f"{override.raw!r}: {old.concept_uri or old.verdict} by {old.decided_by}, for it alone, still holds"
+                )
+                continue
             new.append(override)
             if old:
                 print(f"{override.raw!r}: {old.concept_uri or old.verdict} by {old.decided_by} no longer holds")
         store_overrides(spark, tables, new)
-    known = len(taken.overrides) - len(new)
-    print(f"{len(new):,} decisions of {by} taken, {known:,} held already; the next run of the main job applies them")
+    left = len(taken.overrides) - len(new)
+    print(
+        f"{len(new):,} decisions of {by} taken, {left:,} left as they were; the next run of the main job applies them"
+    )
 
 
 @app.command()
@@ -92,7 +100,7 @@ def revoke(
     set_: Assignments = None,
 ) -> None:
     """Take a decision back: the one before it holds again, or the model."""
-    key = parse_mention(text).text_key
+    key = key_of(text)
     with held_tables("review", output, config, set_) as (spark, tables, _):
         decided = active(read_overrides(tables))
         found = decided.get((key or "", source))
@@ -101,8 +109,10 @@ def revoke(
             raise ReviewError(
                 f"--text {text!r}: no decision on it{of} is in force. Give --source where it was for one."
             )
-        whole = for_cluster and found.representative is not None
-        taken = [one for one in decided.values() if whole and of_one_decision(one) == of_one_decision(found)] or [found]
+        if for_cluster and found.representative is None:
+            raise ReviewError(f"--text {text!r}: decided for it alone, not for a cluster. Leave out --for-cluster.")
+        of_all = [one for one in decided.values() if of_one_decision(one) == of_one_decision(found)]
+        taken = of_all if for_cluster else [found]
         now = datetime.now(UTC)
         store_overrides(spark, tables, [replace(one, revoked_by=by, revoked_at=now) for one in taken])
     for one in taken:

@@ -35,7 +35,8 @@ _SHORT = 5  # letters that may be initials
 class Gathering:
     """How texts are gathered into clusters: the decision on a pair, and in how many cells a text lies, of what.
 
-    `of`: "concepts", or "pivots" where there is no taxonomy.
+    `of`: "concepts", or "pivots" where there is no taxonomy. Of which taxonomy the concepts are is no part of the key:
+    another one finds the same pairs, but for the few that share no cell.
     """
 
     variants: Variants

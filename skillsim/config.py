@@ -197,10 +197,12 @@ class Config(_Section):
     spark: SparkConfig = SparkConfig()
 
 
-def load_config(path: str | Path | None = None, assignments: Iterable[str] = ()) -> Config:
+def load_config(
+    path: str | Path | None = None, assignments: Iterable[str] = (), otherwise: Iterable[str] = ()
+) -> Config:
     """Read a TOML file, then apply `section.key=value` assignments; values are TOML, or bare strings.
 
-    Raises ConfigError naming the file and the key.
+    `otherwise`: assignments that hold where neither says anything. Raises ConfigError naming the file and the key.
     """
     origin, assignments = f"--config {path}" if path else "settings", list(assignments)
     data: dict[str, Any] = {}
@@ -211,7 +213,8 @@ def load_config(path: str | Path | None = None, assignments: Iterable[str] = ())
             raise ConfigError(f"--config {path}: cannot be read ({error.strerror}).") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"--config {path}: not valid TOML: {error}.") from error
-    for assignment in assignments:
+    said = {f"{section}.{key}" for section, of in data.items() if isinstance(of, dict) for key in of}
+    for assignment in (*(one for one in otherwise if one.partition("=")[0] not in said), *assignments):
         _assign(data, assignment)
     assigned = {assignment.partition("=")[0].strip() for assignment in assignments}
     try:

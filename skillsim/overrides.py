@@ -5,6 +5,7 @@ Kept with the raw text, from which the key is derived again, so that a better cl
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,15 +20,20 @@ Verdict = Literal["concept", "nil", "not_skill"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 NO_OVERRIDES = "none"
 _LONGEST = 1_000  # whatever input.max_length was
-_TOLD = 3  # texts of a cluster
 OVERRIDE = pa.struct([("verdict", pa.string()), ("concept_uri", pa.string())])
+
+
+def key_of(raw: str) -> str | None:
+    """Of a text as it was decided on; None for what is no skill text."""
+    return parse_mention(raw, _LONGEST).text_key
 
 
 @dataclass(frozen=True)
 class Override:
     """One decision; `source` None holds for all feeds, and gives way to one for the feed itself.
 
-    `representative`: of the cluster for all of whose texts it was taken, as the cluster was then; each has a row.
+    `representative`: of the cluster for all of whose texts it was taken, as the cluster was then: each text has an
+    override of its own, but where one held already.
     """
 
     raw: str
@@ -46,14 +52,18 @@ class Override:
             raise ReviewError(f"{self.raw!r}: {self.verdict!r} is no verdict; they are {', '.join(VERDICTS)}.")
         if (self.concept_uri is not None) != (self.verdict == "concept"):
             raise ReviewError(f"{self.raw!r}: a concept goes with the verdict 'concept', and only with it.")
-        if parse_mention(self.raw, _LONGEST).text_key is None:
+        if key_of(self.raw) is None:
             raise ReviewError(f"{self.raw!r} is no skill text: nothing would ever be decided by it.")
 
     @property
     def text_key(self) -> str:
-        key = parse_mention(self.raw, _LONGEST).text_key
+        key = key_of(self.raw)
         assert key is not None
         return key
+
+    @property
+    def representative_key(self) -> str | None:
+        return key_of(self.representative) if self.representative is not None else None
 
     @property
     def override_id(self) -> str:
@@ -94,15 +104,13 @@ def scattered(overrides: Iterable[Override], cluster_of: Mapping[str, str]) -> l
             decisions.setdefault(of_one_decision(one), []).append(one)
     lines = []
     for of_one in decisions.values():
-        parts: dict[str, list[str]] = {}
-        for one in sorted(of_one, key=lambda one: one.raw):
-            parts.setdefault(cluster_of[one.text_key], []).append(repr(one.raw))
+        parts = Counter(cluster_of[one.text_key] for one in of_one)
         if len(parts) > 1:
-            told = "; ".join(", ".join(part[:_TOLD]) + (", ..." if part[_TOLD:] else "") for part in parts.values())
-            first = of_one[0]
+            sizes, first = " and ".join(map(str, sorted(parts.values(), reverse=True))), of_one[0]
             lines.append(
                 f"{first.concept_uri or first.verdict} by {first.decided_by} for the cluster of "
-                f"{first.representative!r}: it has split since, into {told}. Look whether it holds for all of them."
+                f"{first.representative!r}: it has split since, into {sizes} texts. Look in `overrides` whether it "
+                "holds for all of them."
             )
     return lines
 

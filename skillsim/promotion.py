@@ -28,10 +28,11 @@ def promote(
 ) -> Promoted:
     """`overrides`: those in force for all feeds; one for a single feed says nothing of others, and is left out.
 
-    What is "not a skill" becomes junk: which kind of no skill it is, a curator does not say.
+    Of a decision on a cluster its representative alone is promoted: a lexicon is not searched for what is forgotten. What is "not a skill" becomes junk: which kind of no skill it is, a curator does not say.
     """
     rows, known, left_out = [], 0, []
-    for one in sorted((one for one in overrides if one.source is None), key=lambda one: one.text_key):
+    of_all = (one for one in overrides if one.source is None and one.representative in (None, one.raw))
+    for one in sorted(of_all, key=lambda one: one.text_key):
         entry = lexicon.entries.get(one.text_key)
         said = f"{one.raw!r} is {one.concept_uri or one.verdict} by {one.decided_by}"
         if parse_mention(one.raw).text_key != one.text_key:

@@ -14,8 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from skillsim.errors import ReviewError
-from skillsim.overrides import Override
-from skillsim.text import parse_mention
+from skillsim.overrides import Override, key_of
 
 SHOWN = 3
 _OF_CANDIDATE = ("label", "uri", "score")
@@ -103,8 +102,8 @@ class Cluster:
 
 def keys_of_clusters(sheet: pd.DataFrame) -> set[str]:
     """text_key of the rows that ask for a decision on their cluster."""
-    asked = sheet[sheet["for_cluster"].map(lambda cell: bool(cell.strip()))]
-    return {key for text in asked["text"] if (key := parse_mention(text).text_key)}
+    asked = (text for text, cell in zip(sheet["text"], sheet["for_cluster"], strict=True) if cell.strip())
+    return {key for text in asked if (key := key_of(text))}
 
 
 def take_decisions(
@@ -126,14 +125,16 @@ def take_decisions(
         else:
             for override in of_row:
                 rows_of.setdefault((override.text_key, override.source), []).append((line, override))
-    taken = []
+    taken, differing = [], dict[tuple[int, ...], str]()
     for rows in rows_of.values():
         own = [(line, one) for line, one in rows if one.representative is None]
         lines, overrides = zip(*(own or rows), strict=True)
         if len({(one.verdict, one.concept_uri) for one in overrides}) == 1:
             taken.append(overrides[0])
         else:
-            problems.append(f"rows {', '.join(map(str, lines))} decide {overrides[0].raw!r} differently: keep one.")
+            differing.setdefault(lines, overrides[0].raw)  # of a cluster the first text
+    for lines, raw in differing.items():
+        problems.append(f"rows {', '.join(map(str, lines))} decide {raw!r} differently: keep one.")
     return Taken(tuple(taken), tuple(problems))
 
 

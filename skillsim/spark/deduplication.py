@@ -29,12 +29,14 @@ from skillsim.spark.migrations import migrate
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
 from skillsim.spark.slices import run_in_slices
+from skillsim.spark.sql import predicate
 from skillsim.spark.tables import Tables
 from skillsim.spark.texts import add_new_texts, remove_orphans
 from skillsim.variants import choose_variants
 
 TEXTS_PER_PIVOT = 200
 MOST_PIVOTS = 4_096
+_ROWS = 1_000  # whose cosines with all pivots are held at once
 _NEAREST = "text_key string, text string, vector binary, concept_uris array<string>"
 _WHY = "text_key string, why string"
 
@@ -112,7 +114,7 @@ class Deduplication:
             built_from = {table.name: tables.state(table) for table in (MENTIONS, CLUSTER_MEMBERS)}
             stage.rows_in = tables.read(MENTIONS).count()
             if tables.built_from(DUPLICATES) != built_from:
-                rows = _duplicates(tables).withColumn("run_id", F.lit(self._run_id))
+                rows = _duplicates(tables, self._gathering).withColumn("run_id", F.lit(self._run_id))
                 tables.sync(DUPLICATES, tables.stage("duplicates", rows), built_from)
             told = tables.read(DUPLICATES)
             statuses = {row["status"]: row["count"] for row in told.groupBy("status").count().collect()}
@@ -135,15 +137,17 @@ def with_pivots(texts: DataFrame, nearest: int) -> DataFrame:
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            cosines = np.asarray(unpack_vectors(batch.column("vector")), np.float32) @ pivots.T
-            order = np.argsort(-cosines, axis=1, kind="stable")[:, :nearest]
-            uris = pa.array(keys[order].tolist(), pa.list_(pa.string()))
-            yield pa.RecordBatch.from_arrays([*batch.columns, uris], names=[*batch.schema.names, "concept_uris"])
+            for start in range(0, batch.num_rows, _ROWS):
+                rows = batch.slice(start, _ROWS)
+                cosines = np.asarray(unpack_vectors(rows.column("vector")), np.float32) @ pivots.T
+                order = np.argsort(-cosines, axis=1, kind="stable")[:, :nearest]
+                uris = pa.array(keys[order].tolist(), pa.list_(pa.string()))
+                yield pa.RecordBatch.from_arrays([*rows.columns, uris], names=[*rows.schema.names, "concept_uris"])
 
     return texts.select("text_key", "text", "vector").mapInArrow(run, _NEAREST)
 
 
-def _duplicates(tables: Tables) -> DataFrame:
+def _duplicates(tables: Tables, gathering: Gathering) -> DataFrame:
     """DUPLICATES' columns but the run's, of every mention."""
     mentions, members = tables.read(MENTIONS), tables.read(CLUSTER_MEMBERS)
     spelled = mentions.groupBy(F.col("text_key").alias("leader_key")).agg(
@@ -156,7 +160,7 @@ def _duplicates(tables: Tables) -> DataFrame:
         .join(members.select("text_key", "cluster_id", "leader_key", "score"), on="text_key", how="left")
         .join(sizes.agg(F.count("*").alias("skills")), on="cluster_id", how="left")
         .join(spelled, on="leader_key", how="left")
-        .join(_cosines(tables, members), on="text_key", how="left")
+        .join(_cosines(tables, members, gathering), on="text_key", how="left")
         .join(_why(tables, members), on="text_key", how="left")
     )
     told = joined.withColumn("status", _status())
@@ -167,7 +171,8 @@ def _duplicates(tables: Tables) -> DataFrame:
 def _status() -> Column:
     """Of several spellings of the leader all are its duplicates but the first."""
     others = F.col("text_key") != F.col("leader_key")
-    first = F.row_number().over(Window.partitionBy("cluster_id").orderBy(others, "source", "record_id", "position"))
+    together = Window.partitionBy(F.coalesce("cluster_id", "record_id"))  # rejected ones are of no cluster
+    first = F.row_number().over(together.orderBy(others, "source", "record_id", "position"))
     return (
         F.when(F.col("kept") == "rejected", "rejected")
         .when(F.col("cluster_id").isNull() | (F.col("skills") == 1), "single")
@@ -176,9 +181,9 @@ def _status() -> Column:
     )
 
 
-def _cosines(tables: Tables, members: DataFrame) -> DataFrame:
+def _cosines(tables: Tables, members: DataFrame, gathering: Gathering) -> DataFrame:
     """(text_key, cosine) of a member and its leader."""
-    pairs = tables.read(PAIRS).select("left_key", "right_key", "cosine")
+    pairs = tables.read(PAIRS).where(predicate(gathering.key)).select("left_key", "right_key", "cosine")
     joins = members.where("score IS NOT NULL").select(
         "text_key",
         F.least("text_key", "leader_key").alias("left_key"),

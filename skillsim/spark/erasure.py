@@ -82,12 +82,21 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
 
 
 def _forget_clusters(tables: Tables, gone: DataFrame) -> None:
-    """Rows that may name a cluster as one of these mentions wrote it: the next run makes them again."""
-    texts = tables.read(MENTIONS).join(gone, on=list(MENTIONS.key), how="left_semi").select("text_key")
-    theirs = texts.union(orphans(tables).select("text_key")).distinct()
-    theirs = tables.read(CLUSTER_MEMBERS).join(theirs, on="text_key", how="left_semi").select("cluster_id").distinct()
+    """Rows that may name a cluster as these mentions alone wrote it: the next run makes them again."""
+    key, written = list(MENTIONS.key), F.trim("raw").alias("written")
+    mentions = tables.read(MENTIONS)
+    theirs = mentions.join(gone, on=key, how="left_semi").select("text_key", written)
+    others = mentions.join(gone, on=key, how="left_anti").select("text_key", written)
+    texts = theirs.join(others, on=["text_key", "written"], how="left_anti").select("text_key")
+    members = tables.read(CLUSTER_MEMBERS)
+    clusters = members.join(texts.union(orphans(tables)), on="text_key", how="left_semi").select("cluster_id")
+    # What a failed run took out of mentions, the results still hold.
+    for table in (NORMALISED_SKILLS, DUPLICATES):
+        left = tables.read(table).join(gone, on=key, how="left_semi").join(mentions, on=[*key, "raw"], how="left_anti")
+        clusters = clusters.union(left.select("cluster_id"))
+    staged = tables.stage("forgotten_clusters", clusters.distinct())
     for table in (CLUSTERS, DUPLICATES):
-        tables.delete(table, theirs)
+        tables.delete(table, staged)
 
 
 def without_forgotten(records: DataFrame, tables: Tables, source: str) -> DataFrame:

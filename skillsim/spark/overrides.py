@@ -11,10 +11,9 @@ from pyspark.sql import functions as F
 from skillsim.errors import ReviewError
 from skillsim.linking import ConceptNames
 from skillsim.overrides import Override, active, scattered
-from skillsim.schemas import CLUSTER_MEMBERS, OVERRIDES
+from skillsim.schemas import MENTIONS, NORMALISED_SKILLS, OVERRIDES
 from skillsim.spark.sql import spark_schema
 from skillsim.spark.tables import Tables
-from skillsim.text import text_key
 
 log = logging.getLogger(__name__)
 
@@ -104,22 +103,27 @@ def scattered_now(spark: SparkSession, tables: Tables, overrides: Sequence[Overr
     keys = [(one.text_key,) for one in overrides if one.representative is not None]
     if not keys:
         return []
-    members = tables.read(CLUSTER_MEMBERS)
+    held = tables.read(NORMALISED_SKILLS).where("cluster_id IS NOT NULL").select("text_key", "cluster_id")
     asked = spark.createDataFrame(keys, "text_key string")
-    rows = members.join(asked, on="text_key", how="left_semi").select("text_key", "cluster_id").collect()
+    rows = held.join(asked, on="text_key", how="left_semi").distinct().collect()
     return scattered(overrides, {row["text_key"]: row["cluster_id"] for row in rows})
 
 
 def forget_overrides(spark: SparkSession, tables: Tables, texts: DataFrame) -> None:
-    """Delete the decisions on these texts (text_key), and what else names them: they are what people wrote."""
+    """Delete the decisions on these texts (text_key), and of those on clusters all that names a text of no mention.
+
+    They are what people wrote.
+    """
     overrides = read_overrides(tables)
-    named = {one: text_key(one.representative) for one in overrides if one.representative is not None}
-    keys = {one.text_key for one in overrides} | set(named.values())
+    of_clusters = [one for one in overrides if one.representative is not None]
+    named = {key for one in of_clusters for key in (one.text_key, one.representative_key) if key}
+    keys = named | {one.text_key for one in overrides}
     if not keys:
         return
     asked = spark.createDataFrame([(key,) for key in sorted(keys)], "text_key string")
     gone = {row["text_key"] for row in asked.join(texts, on="text_key", how="left_semi").collect()}
+    gone |= named - {row["text_key"] for row in asked.join(tables.read(MENTIONS), "text_key", "left_semi").collect()}
     if ids := [(one.override_id,) for one in overrides if one.text_key in gone]:
         tables.delete(OVERRIDES, spark.createDataFrame(ids, "override_id string"))
-    kept = [one for one, key in named.items() if key in gone and one.text_key not in gone]
+    kept = [one for one in of_clusters if one.text_key not in gone and one.representative_key in gone]
     store_overrides(spark, tables, [replace(one, representative=None) for one in kept])

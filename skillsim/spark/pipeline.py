@@ -132,6 +132,7 @@ class Pipeline:
 
     def _describe_clusters(self) -> None:
         if self._gathering is None:
+            self._tables.clear(CLUSTERS)  # it would go stale, and name what is forgotten meanwhile
             return
         with self._progress.stage("clusters") as stage:
             concepts, links = self._linkage.taxonomy(CONCEPTS), self._linkage.links()

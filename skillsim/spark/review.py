@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from skillsim.explanation import in_words
 from skillsim.review import Cluster
-from skillsim.schemas import CLUSTER_MEMBERS, TEXTS
+from skillsim.schemas import CLUSTER_MEMBERS, NORMALISED_SKILLS
 from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.tables import Tables
 
@@ -48,33 +48,37 @@ def collect_undecided(
         .limit(rows)
     )
     undecided = found.toArrow().to_pylist()
-    told = {"explanation": [in_words(row) for row in undecided], "cluster": [_told(row) for row in undecided]}
+    told = {
+        "explanation": [in_words(row) for row in undecided],
+        "cluster": [_told(row, min_records) for row in undecided],
+    }
     return pd.DataFrame(undecided, columns=found.columns).assign(**told)
 
 
-def _told(row: Mapping[str, Any]) -> str:
-    """The first spellings of a text's cluster, where others than the text are in it."""
+def _told(row: Mapping[str, Any], min_records: int) -> str:
+    """The first spellings of a text's cluster that enough records hold, where others than the text are in it."""
     if not row["texts"] or row["texts"] == 1:
         return ""
-    spellings = ", ".join(one["spelling"] for one in row["spellings"][:SPELLINGS])
-    return f"{spellings} ({row['texts']} texts)"
+    spellings = [one["spelling"] for one in row["spellings"] if one["records"] >= min_records]
+    return f"{', '.join(spellings[:SPELLINGS])} ({row['texts']} texts)"
 
 
 def clusters_of(spark: SparkSession, tables: Tables, text_keys: Collection[str]) -> dict[str, Cluster]:
-    """By text_key, the cluster that it is in now; texts of none are not there."""
+    """By text_key, the cluster that it was in when the last run ended; texts of none are not there."""
     if not text_keys:
         return {}
     asked = spark.createDataFrame([(key,) for key in sorted(text_keys)], "text_key string")
-    members = tables.read(CLUSTER_MEMBERS).select("text_key", "cluster_id", "leader_key")
+    members = tables.read(NORMALISED_SKILLS).select("cluster_id", "text_key", "text").distinct()
     of_asked = members.join(asked, on="text_key", how="left_semi").select("text_key", "cluster_id")
-    texts = tables.read(TEXTS).select("text_key", "text")
-    theirs = members.join(of_asked.select("cluster_id").distinct(), on="cluster_id", how="left_semi")
+    leaders = tables.read(CLUSTER_MEMBERS).select(F.col("leader_key").alias("text_key"), F.lit(True).alias("leads"))
+    leading = F.max(F.when(F.col("leads"), F.col("text")))
     told = (
-        theirs.join(texts, on="text_key")
+        members.join(of_asked.select("cluster_id").distinct(), on="cluster_id", how="left_semi")
+        .join(leaders.distinct(), on="text_key", how="left")
         .groupBy("cluster_id")
         .agg(
             F.sort_array(F.collect_list("text")).alias("texts"),
-            F.max(F.when(F.col("text_key") == F.col("leader_key"), F.col("text"))).alias("representative"),
+            F.coalesce(leading, F.min("text")).alias("representative"),  # a leader may have been forgotten
         )
     )
     rows = of_asked.join(told, on="cluster_id", how="inner").collect()

@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
@@ -142,7 +143,7 @@ class Tables:
         if not self.exists(table):
             return "absent"
         change = self._last_change(table)
-        return f"{change['version']} of {change['timestamp']}"
+        return f"{change['version']} of {change['timestamp'].astimezone(UTC)}"  # Spark gives the session's own zone
 
     def built_from(self, table: Table) -> dict[str, str]:
         """What the last `sync` or `rewrite` recorded of its inputs; empty when something else has written since."""
@@ -248,6 +249,11 @@ class Tables:
         held = self.exists(table) and not self.read(table).join(keys, on=keys.columns, how="left_semi").isEmpty()
         if held:
             self._merge(table, keys.distinct(), None, "WHEN MATCHED THEN DELETE", tuple(keys.columns))
+
+    def clear(self, table: Table) -> None:
+        """Delete all rows; no commit where there are none."""
+        if self.exists(table) and not self.read(table).isEmpty():
+            self.replace(table, self.read(table).limit(0), {})
 
     def optimize(self, table: Table) -> None:
         """Few large files for many small ones."""

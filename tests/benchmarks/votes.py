@@ -1,9 +1,9 @@
 """What a cluster says of its texts' concepts: linking of V through clusters, against linking text by text.
 
 `python tests/benchmarks/votes.py ROOT` takes the clusters of an output with skill2vec_50K in it, and links V
-(training.splits) and all texts of V's clusters, without the lexicon's entries of V's strings. Two rules are tried on the
-first pass: the leader's answer stands for a text where the leader is the surer one, and all texts of a cluster vote, each
-by its probability and the logarithm of its mentions. Gains are paired, with 95% intervals by bootstrap over strings.
+(training.splits) and all texts of V's clusters, without the lexicon's entries of V's strings. Two rules are tried on
+the first pass: the leader's answer stands for a text where the leader is the surer one, and all texts of a cluster
+vote, each by its probability and the logarithm of its mentions. Gains are paired, with 95% intervals by bootstrap over strings.
 """
 
 import sys
@@ -81,10 +81,12 @@ def main(
     normaliser = Normaliser.from_esco(shared / "esco", config.encoder.model, "1.1.1", config=config)
     normaliser = normaliser.without(judged["raw"].tolist())
     own = answers_of(normaliser.link(judged["raw"].tolist()), TOP_K)
-    of_texts = answers_of(normaliser.link(texts["text"].tolist()), TOP_K)
+    links = normaliser.link(texts["text"].tolist())
+    of_texts = answers_of(links, TOP_K)
+    told = (links["method"] == "lexicon") & links["concept_uri"].notna()
     texts = texts.assign(
         concept=of_texts.top,
-        confidence=np.maximum(of_texts.confidence, 0),
+        confidence=np.where(told, 1.0, np.maximum(of_texts.confidence, 0)),
         weight=np.log1p(texts["mentions"]),
         leads=texts["text_key"] == texts["leader_key"],
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from skillsim.schemas import MENTIONS, NORMALISED_SKILLS
+from skillsim.schemas import MENTIONS, NORMALISED_SKILLS, Table
 from skillsim.spark.erasure import Erased, forget
 from skillsim.spark.pipeline import Pipeline
 from skillsim.spark.tables import Tables
@@ -82,16 +82,14 @@ def test_an_erasure_that_crashed_is_finished_by_the_same_call(
     record_id = read(continued, "mentions")["record_id"][0]
     asked = spark.createDataFrame([("test", record_id)], IDS)
     with monkeypatch.context() as patch:
-        calls = []
         delete = Tables.delete
 
-        def fail_second(self: Tables, *args: object) -> None:
-            calls.append(args)
-            if len(calls) == 2:
+        def fail_midway(self: Tables, table: Table, keys: DataFrame) -> None:
+            if table is MENTIONS:  # normalised_skills is done
                 raise RuntimeError("pulled plug")
-            delete(self, *args)
+            delete(self, table, keys)
 
-        patch.setattr(Tables, "delete", fail_second)
+        patch.setattr(Tables, "delete", fail_midway)
         with pytest.raises(RuntimeError, match="pulled plug"):
             forget(Tables(spark, str(continued)), asked)
     forget(Tables(spark, str(continued)), asked)

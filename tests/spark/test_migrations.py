@@ -9,6 +9,8 @@ records.csv --taxonomy taxonomy --output out --set input.source=test --set input
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -18,11 +20,14 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
+from skillsim.overrides import Override
 from skillsim.schemas import LINKS, MENTIONS, NORMALISED_SKILLS, SCHEMA_VERSION, TABLES, Table
 from skillsim.spark.erasure import forget
 from skillsim.spark.job import held_tables
 from skillsim.spark.migrations import migrate
+from skillsim.spark.overrides import read_overrides, store_overrides
 from skillsim.spark.pipeline import Pipeline
+from skillsim.spark.sql import VERSION_PROPERTY
 from skillsim.spark.tables import Tables
 from skillsim.text import TEXT_RULES_VERSION
 from tests.spark.conftest import Run, stage_rows
@@ -129,6 +134,21 @@ def test_a_migration_killed_anywhere_is_finished_and_what_is_then_forgotten_is_i
         forget(tables, spark.createDataFrame([("test", "secret-1")], IDS))
     assert holders(old, PLANTED) == []
     assert holders(old, "secret-1") == []
+
+
+def test_decisions_of_schema_version_3_stand(spark: SparkSession, tmp_path: Path) -> None:
+    override = Override("core java", None, "nil", None, "ann", datetime(2026, 11, 29, 12, tzinfo=UTC), "")
+    store_overrides(spark, Tables(spark, str(tmp_path)), [override])
+    path = str(tmp_path / "tables" / "overrides")
+    before = spark.read.format("delta").load(path).drop("representative")
+    old = spark.createDataFrame(before.collect(), before.schema)
+    old.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(path)
+    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{VERSION_PROPERTY}' = '3')")
+    migrate(Tables(spark, str(tmp_path)))
+    tables = Tables(spark, str(tmp_path))
+    assert (tables.outdated, read_overrides(tables)) == ([], [override])
+    store_overrides(spark, tables, [replace(override, representative="java")])
+    assert read_overrides(tables) == [replace(override, representative="java")]
 
 
 def test_tables_in_a_catalog_say_what_stays_in_their_log(

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from skillsim.overrides import Override
+from skillsim.schemas import MENTIONS
 from skillsim.spark.erasure import forget
 from skillsim.spark.overrides import forget_overrides, read_overrides, store_overrides
 from skillsim.spark.tables import Tables
@@ -40,7 +42,11 @@ def test_what_is_stored_is_read_back(spark: SparkSession, tmp_path: Path) -> Non
 def test_what_is_forgotten_names_no_decision_on_a_cluster(spark: SparkSession, tmp_path: Path) -> None:
     tables = Tables(spark, str(tmp_path / "out"))
     of_cluster = [replace(decided(raw, "nil"), representative="tatting") for raw in ("needle tatting", "tatting")]
-    store_overrides(spark, tables, [*of_cluster, decided("lace", "nil")])
+    left_since = replace(decided("needle lace tatting", "nil"), representative="tatting")
+    store_overrides(spark, tables, [*of_cluster, left_since, decided("lace", "nil")])
+    held = spark.createDataFrame([(of_cluster[0].text_key,)], "text_key string")
+    blank = [F.lit(None).alias(name) for name in MENTIONS.schema.names if name != "text_key"]
+    tables.append(MENTIONS, held.select("text_key", *blank))
     forget_overrides(spark, tables, spark.createDataFrame([(of_cluster[1].text_key,)], "text_key string"))
     kept = sorted(read_overrides(tables), key=lambda one: one.raw)
     assert kept == [decided("lace", "nil"), replace(of_cluster[0], representative=None)]
