@@ -5,7 +5,8 @@ spark-submit jobs/review.py import --output ROOT --sheet review.xlsx --by NAME
 spark-submit jobs/review.py revoke --output ROOT --text "core java" --by NAME
 spark-submit jobs/review.py promote --output ROOT --lexicon ours.csv
 
-A row's `for_cluster` decides for all texts of its cluster. The decisions are in force from the next run of the main job on; nothing is embedded or retrieved again for them.
+A row's `for_cluster` decides for all texts of its cluster. The decisions are in force from the next run of the main job
+on; nothing is embedded or retrieved again for them.
 """
 
 from dataclasses import replace
@@ -48,9 +49,7 @@ def export(
         for line in scattered_now(spark, tables, list(active(read_overrides(tables)).values())):
             print(line)
     write_sheet(review_sheet(texts, rows), sheet)
-    print(
-        f"{sheet}: {len(texts):,} texts; fill in `decision` (1, 2, 3, concept, nil, not a skill), `for_cluster` and take it back"
-    )
+    print(f"{sheet}: {len(texts):,} texts; fill in `decision` (1, 2, 3, concept, nil, not a skill) and take it back")
 
 
 @app.command("import")
@@ -70,21 +69,20 @@ def take(sheet: Sheet, by: By, output: Output = None, config: ConfigFile = None,
         new = []
         for override in taken.overrides:
             old = before.get((override.text_key, override.source))
-            if old and (old.verdict, old.concept_uri) == (override.verdict, override.concept_uri):
+            if old is None:
+                new.append(override)
                 continue
-            if old and override.representative is not None and old.representative is None:
-                print(
-                    f"{override.raw!r}: {old.concept_uri or old.verdict} by {old.decided_by}, for it alone, still holds"
-                )
+            held = f"{override.raw!r}: {old.concept_uri or old.verdict} by {old.decided_by}"
+            if (old.verdict, old.concept_uri) == (override.verdict, override.concept_uri):
                 continue
+            if override.representative is not None and old.representative is None:
+                print(f"{held} was decided for it alone, and still holds")
+                continue
+            print(f"{held} no longer holds")
             new.append(override)
-            if old:
-                print(f"{override.raw!r}: {old.concept_uri or old.verdict} by {old.decided_by} no longer holds")
         store_overrides(spark, tables, new)
-    left = len(taken.overrides) - len(new)
-    print(
-        f"{len(new):,} decisions of {by} taken, {left:,} left as they were; the next run of the main job applies them"
-    )
+    old_ones = len(taken.overrides) - len(new)
+    print(f"{len(new):,} decisions of {by} taken, {old_ones:,} stand as they were; the next run applies them")
 
 
 @app.command()

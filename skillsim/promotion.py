@@ -28,7 +28,8 @@ def promote(
 ) -> Promoted:
     """`overrides`: those in force for all feeds; one for a single feed says nothing of others, and is left out.
 
-    Of a decision on a cluster its representative alone is promoted: a lexicon is not searched for what is forgotten. What is "not a skill" becomes junk: which kind of no skill it is, a curator does not say.
+    Of a decision on a cluster its representative alone is promoted: a lexicon is not searched for what is forgotten.
+    What is "not a skill" becomes junk: which kind of no skill it is, a curator does not say.
     """
     rows, known, left_out = [], 0, []
     of_all = (one for one in overrides if one.source is None and one.representative in (None, one.raw))

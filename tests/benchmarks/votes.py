@@ -3,7 +3,8 @@
 `python tests/benchmarks/votes.py ROOT` takes the clusters of an output with skill2vec_50K in it, and links V
 (training.splits) and all texts of V's clusters, without the lexicon's entries of V's strings. Two rules are tried on
 the first pass: the leader's answer stands for a text where the leader is the surer one, and all texts of a cluster
-vote, each by its probability and the logarithm of its mentions. Gains are paired, with 95% intervals by bootstrap over strings.
+vote, each by its probability and the logarithm of its mentions. Gains are paired, with 95% intervals by bootstrap over
+strings.
 """
 
 import sys
