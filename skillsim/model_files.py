@@ -18,7 +18,7 @@ BUILTIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 # The built-in model and a low-rank change of it (skillsim/data/encoder/README.md).
 SMALL = "skillsim-small"
 SMALL_ADAPTER = Path(str(files("skillsim") / "data" / "encoder" / f"{SMALL}.safetensors"))
-SMALL_SHA256 = "bfd66cca15ab53fcbe4d7794bc459ec531999dd79ef3e5ae443a754433e3bd20"
+SMALL_SHA256 = "20562fdc598827d7c845d080e8a93ab74621486a87b85f3883d19e63997b2a02"
 BASE, EVERYTHING = "base", "everything"  # metadata of a change: whose weights it changes; whether nothing was held out
 
 
