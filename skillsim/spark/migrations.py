@@ -30,8 +30,10 @@ def migrate(tables: Tables) -> None:
             _to_2(tables, table)
         if version < 3:
             _to_3(tables, table)
-        if version < 4:
-            _to_4(tables, table)
+        if version < 4 and table is RUNS:
+            _add_column(tables, RUNS, "clusters_id", after="overrides_id")
+        if version < 5 and table is OVERRIDES:
+            _add_column(tables, OVERRIDES, "representative", after="why")
         tables.alter(table, f"SET TBLPROPERTIES ({property_list(properties(table))})")
         log.info("%s: migrated from schema version %d to %d", table.name, version, SCHEMA_VERSION)
 
@@ -68,14 +70,6 @@ def _to_3(tables: Tables, table: Table) -> None:
         _add_column(tables, LINKS, "group_probability", after="group_label")
     if table in (LINKS, RUNS):
         _add_column(tables, table, "overrides_id", after="lexicon_id")
-
-
-def _to_4(tables: Tables, table: Table) -> None:
-    """Columns for clusters."""
-    if table is RUNS:
-        _add_column(tables, RUNS, "clusters_id", after="overrides_id")
-    elif table is OVERRIDES:
-        _add_column(tables, OVERRIDES, "representative", after="why")
 
 
 def _add_column(tables: Tables, table: Table, name: str, after: str) -> None:

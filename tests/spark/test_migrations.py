@@ -136,14 +136,14 @@ def test_a_migration_killed_anywhere_is_finished_and_what_is_then_forgotten_is_i
     assert holders(old, "secret-1") == []
 
 
-def test_decisions_of_schema_version_3_stand(spark: SparkSession, tmp_path: Path) -> None:
+def test_decisions_of_schema_version_4_stand(spark: SparkSession, tmp_path: Path) -> None:
     override = Override("core java", None, "nil", None, "ann", datetime(2026, 11, 29, 12, tzinfo=UTC), "")
     store_overrides(spark, Tables(spark, str(tmp_path)), [override])
     path = str(tmp_path / "tables" / "overrides")
     before = spark.read.format("delta").load(path).drop("representative")
     old = spark.createDataFrame(before.collect(), before.schema)
     old.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(path)
-    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{VERSION_PROPERTY}' = '3')")
+    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{VERSION_PROPERTY}' = '4')")
     migrate(Tables(spark, str(tmp_path)))
     tables = Tables(spark, str(tmp_path))
     assert (tables.outdated, read_overrides(tables)) == ([], [override])
