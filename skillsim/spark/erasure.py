@@ -83,6 +83,8 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
 
 def _forget_clusters(tables: Tables, gone: DataFrame) -> None:
     """Rows that may name a cluster as these mentions alone wrote it: the next run makes them again."""
+    if not any(map(tables.exists, (CLUSTERS, DUPLICATES))):
+        return
     key, written = list(MENTIONS.key), F.trim("raw").alias("written")
     mentions = tables.read(MENTIONS)
     theirs = mentions.join(gone, on=key, how="left_semi").select("text_key", written)

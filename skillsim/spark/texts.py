@@ -47,16 +47,22 @@ def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
         if kept is not None:
             stays = stays.unionByName(kept.select("text_key"))
         tables.delete(EMBEDDINGS, staged.join(stays, on="text_key", how="left_anti"))
-        sides = [staged.withColumnRenamed("text_key", side) for side in ("left_key", "right_key")]
-        theirs = [tables.read(PAIRS).join(side, on=side.columns, how="left_semi") for side in sides]
-        keys = theirs[0].union(theirs[1]).select("left_key", "right_key").distinct()
-        tables.delete(PAIRS, tables.stage("orphan_pairs", keys))  # at once: half of a text's pairs would be found twice
-        # What a failed run told of the members as they are now is not true yet, and would be once they differ.
-        pending = staged.sparkSession.createDataFrame([(tables.state(CLUSTER_MEMBERS),)], "since string")
-        tables.delete(CLUSTER_HISTORY, pending)
+        if tables.exists(PAIRS):
+            _remove_from_clusters(tables, staged)
         for table in (CANDIDATES, CLUSTER_MEMBERS, LINKS, LINK_CHANGES, TEXTS):
             tables.delete(table, staged)
     return count
+
+
+def _remove_from_clusters(tables: Tables, orphaned: DataFrame) -> None:
+    """Their pairs, in one commit: of a text that comes back, a pair left over would stand beside the one found again."""
+    sides = [orphaned.withColumnRenamed("text_key", side) for side in ("left_key", "right_key")]
+    theirs = [tables.read(PAIRS).join(side, on=side.columns, how="left_semi") for side in sides]
+    keys = theirs[0].union(theirs[1]).select("left_key", "right_key").distinct()
+    tables.delete(PAIRS, tables.stage("orphan_pairs", keys))
+    # What a failed run told of the members as they are now is not true yet, and would be once they differ.
+    pending = orphaned.sparkSession.createDataFrame([(tables.state(CLUSTER_MEMBERS),)], "since string")
+    tables.delete(CLUSTER_HISTORY, pending)
 
 
 def _held(tables: Tables) -> DataFrame:
