@@ -55,7 +55,7 @@ def remove_orphans(tables: Tables, kept: DataFrame | None = None) -> int:
 
 
 def _remove_from_clusters(tables: Tables, orphaned: DataFrame) -> None:
-    """Their pairs, in one commit: of a text that comes back, a pair left over would stand beside the one found again."""
+    """Pairs in one commit: of a text that comes back, one left over would stand beside the one found again."""
     sides = [orphaned.withColumnRenamed("text_key", side) for side in ("left_key", "right_key")]
     theirs = [tables.read(PAIRS).join(side, on=side.columns, how="left_semi") for side in sides]
     keys = theirs[0].union(theirs[1]).select("left_key", "right_key").distinct()
