@@ -11,9 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.spark.conftest import CLUSTERS_ON, SAMPLE, Run, stage_rows
+from tests.spark.conftest import SAMPLE, Run, stage_rows
 from tests.spark.identity import assert_same_tables, read
-from tests.spark.test_cluster_tables import check
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.delta]
 
@@ -28,12 +27,8 @@ IN_THE_DRIVER = [
     f"{COMMIT} 2 embeddings",
     "skillsim.ngrams:NgramView.save 1",
     f"{COMMIT} 2 candidates",
-    f"{COMMIT} 2 pairs",
-    f"{COMMIT} 1 cluster_history",
-    f"{COMMIT} 1 cluster_members",
     f"{COMMIT} 1 links",
     f"{COMMIT} 1 normalised_skills",
-    f"{COMMIT} 1 clusters",
     "skillsim.spark.pipeline:Pipeline._balance 1",
     "skillsim.spark.pipeline:write_report 1",
     f"{COMMIT} 1 runs",
@@ -42,7 +37,6 @@ IN_A_WORKER = [
     "skillsim.spark.mentions:split_batch 1",
     "skillsim.spark.worker:encoder 1",
     "skillsim.spark.retrieval:retrieve_batch 1",
-    "skillsim.spark.pairs:scored 1",
     "skillsim.linking:decide 1",
 ]
 
@@ -56,7 +50,6 @@ def killed_at(records: list[str], tmp_path: Path) -> Callable[[str], int]:
     settings = [
         "input.source=test",
         "input.separators=default",
-        CLUSTERS_ON,
         f"spark.rows_per_slice={SLICE}",
         "spark.master=local[2]",
     ]
@@ -108,29 +101,27 @@ def _wait_for(flag: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_job_killed_inside_each_stage_is_finished_by_the_next(
-    killed_at: Callable[[str], int], clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
+    killed_at: Callable[[str], int], finished: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:
     embedded = []
     for place in IN_THE_DRIVER:
         assert killed_at(f"driver {place}") == -signal.SIGKILL
         if (tmp_path / "out" / "tables" / "embeddings").exists():
             embedded.append(len(read(tmp_path / "out", "embeddings")))
-    rerun = job(tmp_path / "out", records[:200], CLUSTERS_ON)
-    assert_same_tables(rerun.root, clustered.root)
-    check(rerun.root)
+    rerun = job(tmp_path / "out", records[:200])
+    assert_same_tables(rerun.root, finished.root)
     # The second slice was embedded and not committed: it alone was embedded again.
-    assert stage_rows(clustered, "embeddings") - embedded[0] <= 3 * SLICE
+    assert stage_rows(finished, "embeddings") - embedded[0] <= 3 * SLICE
     assert embedded[0] >= SLICE * 0.8
-    assert embedded[1:] == [stage_rows(clustered, "embeddings")] * (len(embedded) - 1)
+    assert embedded[1:] == [stage_rows(finished, "embeddings")] * (len(embedded) - 1)
     assert set(read(rerun.root, "runs")["outcome"]) == {"succeeded"}
 
 
 def test_a_run_whose_python_worker_is_killed_fails_and_is_finished_by_the_next(
-    killed_at: Callable[[str], int], clustered: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
+    killed_at: Callable[[str], int], finished: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:
     for place in IN_A_WORKER:
         assert killed_at(f"worker {place}") == 1
-    rerun = job(tmp_path / "out", records[:200], CLUSTERS_ON)
-    assert_same_tables(rerun.root, clustered.root)
-    check(rerun.root)
+    rerun = job(tmp_path / "out", records[:200])
+    assert_same_tables(rerun.root, finished.root)
     assert read(rerun.root, "runs")["outcome"].tolist().count("failed") == len(IN_A_WORKER)
