@@ -22,13 +22,15 @@ Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 # Raised whenever other pairs would be found, or scored otherwise by the same decision.
-PAIRS_VERSION = 1
+PAIRS_VERSION = 2
 
 _NO_CELL = np.iinfo(np.int64).max
 _BLOCK = 1_024  # texts of a cell whose cosines are held at once
 _PAIRS = 16_384  # pairs whose cells are compared at once
 _INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie above it, those of concepts from 0 on
 _SHORT = 5  # letters that may be initials
+# Of the texts of a block, so many nearest ones and so many most frequent ones are compared with a new text.
+MOST = (48, 16)
 
 
 @dataclass(frozen=True)
@@ -84,43 +86,64 @@ def padded(cells: pa.Array) -> Rows:
 
 @dataclass(frozen=True)
 class Texts:
-    """n texts to compare: `cells`: (n, ...), padded; `vectors`: (n, dimension), unit length; `single`: is_single."""
+    """n texts to compare: `cells`: (n, ...), padded; `vectors`: (n, dimension), unit length; `single`: is_single;
+    `mentions`: (n,) how often each was met."""
 
     cells: Rows
     vectors: Floats
     new: Bools
     single: Bools
+    mentions: Rows
 
     def take(self, rows: Rows) -> "Texts":
-        return Texts(self.cells[rows], self.vectors[rows], self.new[rows], self.single[rows])
+        return Texts(self.cells[rows], self.vectors[rows], self.new[rows], self.single[rows], self.mentions[rows])
 
 
 def pairs_in_cell(
-    cell: int, texts: Texts, floor: float, part: Rows | None = None
+    cell: int, texts: Texts, floor: float, part: Rows | None = None, most: tuple[int, int] = MOST
 ) -> Iterator[tuple[Rows, Rows, Floats]]:
     """(left, right, cosine) of the pairs that are found in this cell, in parts; one of each pair is new at least.
 
     In a cell of concepts a pair has a cosine of `floor` at least, in one of initials one side is a single word.
-    With `part`, of each text: only pairs of different parts.
+    With `part`, of each text: only pairs of different parts. A new text is compared with the so many nearest of those
+    and the so many most frequent, in which the leader of its cluster is.
     """
     fresh = np.flatnonzero(texts.new)
-    order = np.arange(len(texts.vectors))
+    n = len(texts.vectors)
+    rank = np.empty(n, dtype=np.float32)
+    rank[np.argsort(-texts.mentions, kind="stable")] = np.arange(n)
+    found = [np.empty(0, dtype=np.int64)]
     for start in range(0, len(fresh), _BLOCK):
         rows = fresh[start : start + _BLOCK]
         cosines = texts.vectors[rows] @ texts.vectors.T
-        once = (order[None, :] != rows[:, None]) & (~texts.new[None, :] | (order[None, :] > rows[:, None]))
+        may = np.arange(n) != rows[:, None]
         if part is not None:
-            once &= part[None, :] != part[rows][:, None]
+            may &= part != part[rows][:, None]
         if cell >= 0:
-            once &= cosines >= floor
+            may &= cosines >= floor
         elif cell <= _INITIALS:
-            once &= texts.single[None, :] != texts.single[rows][:, None]
-        left, right = np.nonzero(once)
-        for first in range(0, len(left), _PAIRS):
-            one, other = left[first : first + _PAIRS], right[first : first + _PAIRS]
-            alike = texts.single[rows[one]] == texts.single[other]
-            here = _first_shared(texts.cells[rows[one]], texts.cells[other], alike) == cell
-            yield rows[one[here]], other[here], cosines[one[here], other[here]]
+            may &= texts.single != texts.single[rows][:, None]
+        _choose(may, cosines, rank, most)
+        left, right = np.nonzero(may)
+        left = rows[left]
+        found.append(np.minimum(left, right) * n + np.maximum(left, right))
+    pairs = np.unique(np.concatenate(found))
+    for first in range(0, len(pairs), _PAIRS):
+        left, right = np.divmod(pairs[first : first + _PAIRS], n)
+        alike = texts.single[left] == texts.single[right]
+        here = _first_shared(texts.cells[left], texts.cells[right], alike) == cell
+        left, right = left[here], right[here]
+        yield left, right, np.einsum("ij,ij->i", texts.vectors[left], texts.vectors[right])
+
+
+def _choose(may: Bools, cosines: Floats, rank: Floats, most: tuple[int, int]) -> None:
+    """Leave of each row no more than the nearest and the most frequent, in place."""
+    many = np.flatnonzero(may.sum(axis=1) > sum(most))
+    chosen = np.zeros((len(many), len(rank)), dtype=bool)
+    for order, size in ((-cosines[many], most[0]), (np.broadcast_to(rank, chosen.shape), most[1])):
+        first = np.argpartition(np.where(may[many], order, np.inf), size - 1, axis=1)[:, :size]
+        np.put_along_axis(chosen, first, True, axis=1)
+    may[many] = chosen
 
 
 def _first_shared(one: Rows, other: Rows, alike: Bools) -> Rows:

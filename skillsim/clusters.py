@@ -4,7 +4,7 @@ Clusters are stars, the pivot view of correlation clustering (Ailon, Charikar an
 frequent text first in place of a random one: a text leads unless one that ranks above it leads and is within the
 threshold; every other text joins, of the leaders that rank above it, the one that it is closest to. So a leader is the
 most frequent text of its cluster, every member is within the threshold of it, nothing is chained, and the partition is
-a function of the pairs and the ranks alone.
+a function of the pairs and the ranks alone. Before that it is settled what acronyms stand for: initials fit many texts.
 """
 
 from collections import Counter
@@ -18,6 +18,10 @@ from scipy import sparse
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+# Of the mentions of all texts that an acronym may stand for, what it stands for has this share at least.
+MEANT = 0.8
 
 # What became of a cluster between two partitions.
 CREATED, MERGED, SPLIT, ENDED = "created", "merged", "split", "ended"
@@ -48,6 +52,31 @@ def stars(left: Rows, right: Rows, score: Floats, rank: Rows) -> Rows:
     leader = np.arange(n)
     leader[one[worst_first]] = other[worst_first]  # of several the last one stays
     return leader
+
+
+def settled(left: Rows, right: Rows, acronym: Rows, counts: Rows, rank: Rows) -> Bools:
+    """(pairs,): whether each pair still holds once it is settled what acronyms stand for.
+
+    `acronym`: (pairs,) the row of the side that is the other's initials, -1 where none is; the rest as in `stars`.
+    An acronym stands for the most frequent text that it is paired with as its initials, and for such that are
+    paired with that one. Where these have less than MEANT of the mentions of all, nobody knows, and no pair holds.
+    """
+    holds = acronym < 0
+    rows = np.flatnonzero(~holds)
+    meant = np.where(acronym == left, right, left)[rows]
+    by_rank = np.lexsort((rank[meant], acronym[rows]))
+    rows, meant = rows[by_rank], meant[by_rank]
+    _, first, group = np.unique(acronym[rows], return_index=True, return_inverse=True)
+    chief = meant[first][group]
+    agree = (meant == chief) | np.isin(_pair(meant, chief, len(rank)), _pair(left, right, len(rank)))
+    known = np.bincount(group, weights=counts[meant] * agree) >= MEANT * np.bincount(group, weights=counts[meant])
+    holds[rows] = agree & known[group]
+    return holds
+
+
+def _pair(one: Rows, other: Rows, n: int) -> Rows:
+    """A number for each pair of n rows, whichever comes first."""
+    return np.minimum(one, other) * n + np.maximum(one, other)
 
 
 @dataclass(frozen=True)

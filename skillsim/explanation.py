@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skillsim.pairing import Pairing, form
+from skillsim.pairing import Pairing, form, initials_side
 
 _SHOWN = 3
 
@@ -71,7 +71,7 @@ def why_one_skill(text: str, leader: str) -> str:
     one, other = form(text), form(leader)
     if one.compact == other.compact:
         return "the same letters"
-    if one.compact in other.initials or other.compact in one.initials:
+    if initials_side(one, other) is not None:
         return "the initials"
     pairing = Pairing.of(one, other)
     ours = " ".join(one.words[place] for place in sorted(pairing.left))

@@ -40,6 +40,14 @@ def stem(word: str) -> str:
     return str(_STEMMER.stemWord(word)) if word.isalpha() else word
 
 
+def initials_side(a: Form, b: Form) -> int | None:
+    """0 where the first text is the initials of the second, 1 where it is the other way round."""
+    short = int(len(b.compact) < len(a.compact))
+    one, other = (b, a) if short else (a, b)
+    stands = 1 < len(one.compact) < len(other.compact) and one.compact in other.initials
+    return short if stands else None
+
+
 @dataclass
 class Pairing:
     """The words of two texts, paired off; `left` and `right` are what is left over, as places."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 OLDEST_SCHEMA_VERSION = 1  # that a run still migrates
 
 _STR, _INT, _F64, _F32, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.float32(), pa.bool_()
@@ -255,6 +255,7 @@ PAIRS = Table(
         ("right_key", _STR),  # the larger; equal to left_key in the row that says that this text has been compared
         ("cosine", _F32),
         ("score", _F32),  # how sure it is that both are one skill, 0..1
+        ("acronym_key", _STR),  # which of both is the other's initials; null where neither is
     ),
     key=("model_id", "pairs_id", "left_key", "right_key"),
     partition_by=("model_id",),

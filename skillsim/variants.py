@@ -24,7 +24,7 @@ from scipy.special import expit
 from skillsim.config import LEAST_SCORE, Config
 from skillsim.errors import DeciderError
 from skillsim.model_files import BUILTIN
-from skillsim.pairing import Form, Pairing, form, stem
+from skillsim.pairing import Form, Pairing, form, initials_side, stem
 from skillsim.trees import Trees
 
 SHIPPED = {BUILTIN: Path(str(files("skillsim") / "data" / "variants" / f"{BUILTIN}.safetensors"))}  # by encoder.model
@@ -133,7 +133,7 @@ def _row(a: Form, b: Form, cosine: float, words: Words) -> list[float]:
         *phrase,
         bool(a.numbers and b.numbers and a.numbers != b.numbers),
         bool(a.numbers) != bool(b.numbers),
-        len(short) > 1 and (b.compact in a.initials or a.compact in b.initials),
+        initials_side(a, b) is not None,
         any(_prefixed(x, y) or _prefixed(y, x) for x in a.words for y in b.words),
         [s for s in a.stems if s in shared] != [s for s in b.stems if s in shared],
         sum(_differ_in_agent(x, y) for x in a.words for y in b.words if stem(x) == stem(y)),

@@ -95,11 +95,12 @@ def near_pairs(texts: Sequence[str], vectors: Floats, floor: float = FLOOR) -> t
         for cell in of_one:
             members.setdefault(cell, []).append(row)
     single = np.array([is_single(text) for text in texts])
-    every = Texts(padded(pa.array(cells, pa.list_(pa.int64()))), vectors, np.ones(len(texts), bool), single)
+    new, mentions = np.ones(len(texts), bool), np.ones(len(texts), np.int64)
+    every = Texts(padded(pa.array(cells, pa.list_(pa.int64()))), vectors, new, single, mentions)
     for cell, of_cell in members.items():
         if len(of_cell) > 1:
             place = np.array(of_cell, dtype=np.int64)
-            for left, right, _ in pairs_in_cell(cell, every.take(place), floor):
+            for left, right, _ in pairs_in_cell(cell, every.take(place), floor, most=(len(texts), len(texts))):
                 found.append(np.sort(np.column_stack([place[left], place[right]]), axis=1))
     rows = np.unique(np.concatenate(found), axis=0)
     return rows, np.einsum("ij,ij->i", vectors[rows[:, 0]], vectors[rows[:, 1]])

@@ -10,7 +10,7 @@ second halves are for tests/benchmarks/duplicates.py. What is learnt from: train
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ from rich.table import Table
 from safetensors.numpy import save_file
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from skillsim.clusters import ranks, stars
+from skillsim.clusters import ranks, settled, stars
 from skillsim.config import LEAST_SCORE
 from skillsim.encoder import Encoder, load_encoder, vectors_of
 from skillsim.errors import TrainingError
 from skillsim.model_files import BUILTIN, resolve_model
-from skillsim.pairing import Pairing, form
+from skillsim.pairing import Pairing, form, initials_side
 from skillsim.variants import FEATURES, METADATA, SHIPPED, Variants, Words, features, left_over
 from training import duplicates
 from training.command import one_line_errors
@@ -64,6 +64,7 @@ _FOLDS = 5
 _THRESHOLDS = np.round(np.arange(0.30, 1.0, 0.02), 2)
 
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 
 def fit(pairs: pd.DataFrame, usual: Mapping[str, float]) -> tuple[dict[str, npt.NDArray[Any]], Words]:
@@ -107,27 +108,37 @@ def _sides(pairs: pd.DataFrame) -> Iterable[tuple[str, str]]:
     return ((min(a, b), max(a, b)) for a, b in zip(pairs["a"], pairs["b"], strict=True))
 
 
-def scored_pairs(gold: Duplicates, encoder: Encoder, variants: Variants) -> tuple[npt.NDArray[np.int64], Floats]:
-    """((pairs, 2) rows, scores)."""
-    rows, cosines = near_pairs(gold.texts, vectors_of(encoder, gold.texts), variants.floor)
-    left, right = ([gold.texts[row] for row in side] for side in rows.T)
-    return rows, variants.score(left, right, cosines)
+@dataclass(frozen=True)
+class ScoredPairs:
+    """Of n texts: `rows`: (pairs, 2); `scores`: (pairs,); `acronym`: (pairs,) as skillsim.clusters.settled takes it."""
+
+    n: int
+    rows: Rows
+    scores: Floats
+    acronym: Rows
+
+    @staticmethod
+    def of(gold: Duplicates, encoder: Encoder, variants: Variants) -> "ScoredPairs":
+        rows, cosines = near_pairs(gold.texts, vectors_of(encoder, gold.texts), variants.floor)
+        left, right = ([gold.texts[row] for row in side] for side in rows.T)
+        sides = [initials_side(form(a), form(b)) for a, b in zip(left, right, strict=True)]
+        acronym = np.array([-1 if side is None else pair[side] for side, pair in zip(sides, rows, strict=True)])
+        return ScoredPairs(len(gold.texts), rows, variants.score(left, right, cosines), acronym)
+
+    def partition(self, threshold: float) -> Rows:
+        """Stars of the pairs from a threshold on; texts are counted by their pairs, for want of mentions."""
+        near = self.scores >= threshold
+        counts = np.bincount(self.rows[near].ravel(), minlength=self.n)
+        rank = ranks(counts, np.array([f"{row:09d}" for row in range(self.n)]))
+        near[near] = settled(*self.rows[near].T, self.acronym[near], counts, rank)
+        left, right = self.rows[near].T
+        return stars(left, right, self.scores[near].astype(np.float32), rank)
 
 
-def partition(n: int, rows: npt.NDArray[np.int64], scores: Floats, threshold: float) -> npt.NDArray[np.int64]:
-    """Stars of the pairs from a threshold on; texts are counted by their pairs, for want of mentions."""
-    kept = scores >= threshold
-    left, right = rows[kept].T
-    count = np.bincount(rows[kept].ravel(), minlength=n)
-    return stars(
-        left, right, scores[kept].astype(np.float32), ranks(count, np.array([f"{row:09d}" for row in range(n)]))
-    )
-
-
-def curve(gold: Duplicates, rows: npt.NDArray[np.int64], scores: Floats) -> pd.DataFrame:
+def curve(gold: Duplicates, pairs: ScoredPairs) -> pd.DataFrame:
     """precision, recall and f1 at each of the thresholds."""
     ones = np.ones((1, len(gold.pairs)))
-    told = [gold.found(partition(len(gold.texts), rows, scores, at).tolist()).scores(ones) for at in _THRESHOLDS]
+    told = [gold.found(pairs.partition(at).tolist()).scores(ones) for at in _THRESHOLDS]
     return pd.DataFrame([{name: of[0] for name, of in one.items()} for one in told], index=_THRESHOLDS)
 
 
@@ -186,7 +197,7 @@ def main(
     curves = {}
     for name, sets in golds.items():
         gold = duplicates.half(sets, 0)
-        curves[name] = curve(gold, *scored_pairs(gold, model, variants))
+        curves[name] = curve(gold, ScoredPairs.of(gold, model, variants))
     scores, same = scores_of(listed, model, variants), listed["same"].to_numpy(bool)
     with one_line_errors(console):
         threshold = choose(curves["esco"], scores[~same])

@@ -12,7 +12,7 @@ from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT
 from skillsim.config import SparkConfig
 from skillsim.errors import BalanceError
 from skillsim.schemas import CLUSTER_HISTORY, CLUSTER_MEMBERS, CLUSTERS, MENTIONS, NORMALISED_SKILLS, PAIRS
-from skillsim.spark.clusters import carry_ids, star_members
+from skillsim.spark.clusters import carry_ids, settled, star_members
 from skillsim.spark.pairs import find_pairs
 from skillsim.spark.progress import Meter, Progress, Stage
 from skillsim.spark.record_ids import id_as_given
@@ -46,7 +46,7 @@ def compare_texts(tables: Tables, texts: DataFrame, gathering: Gathering, config
 
     `texts`: (text_key, text, vector, concept_uris) of all texts with a vector. A kill loses at most one slice.
     """
-    compared = _compared(tables, gathering)
+    compared, counts = _compared(tables, gathering), _counts(tables)
     todo = tables.stage("pairs_todo", texts.select("text_key").join(compared, on="text_key", how="left_anti"))
     account.rows_in = rows = todo.count()
     if not rows:
@@ -58,12 +58,13 @@ def compare_texts(tables: Tables, texts: DataFrame, gathering: Gathering, config
         held = (
             _compared(tables, gathering).withColumn("new", F.lit(False)).unionByName(new.withColumn("new", F.lit(True)))
         )
-        part = tables.stage("pairs_texts", texts.join(held, on="text_key", how="inner"))
+        known = texts.join(counts, on="text_key", how="left").fillna(0, "mentions")
+        part = tables.stage("pairs_texts", known.join(held, on="text_key", how="inner"))
         tasks = max(1, math.ceil(part.count() / config.rows_per_task))
         itself = {"left_key": F.col("text_key"), "right_key": F.col("text_key")}
         ones = {name: F.lit(1.0).cast("float") for name in ("cosine", "score")}
         found = find_pairs(part, gathering.variants, gathering.cells, tasks)
-        marks = new.withColumns(itself | ones).drop("text_key")
+        marks = new.withColumns(itself | ones | {"acronym_key": F.lit(None).cast("string")}).drop("text_key")
         done = tables.stage("pairs", found.unionByName(marks))
         tables.append(PAIRS, done.withColumns({name: F.lit(value) for name, value in gathering.key.items()}))
         account.rows_out += done.count()
@@ -79,6 +80,10 @@ def _compared(tables: Tables, gathering: Gathering) -> DataFrame:
     return _of(tables, gathering).where("left_key = right_key").select(F.col("left_key").alias("text_key"))
 
 
+def _counts(tables: Tables) -> DataFrame:
+    return tables.read(MENTIONS).groupBy("text_key").agg(F.count("*").alias("mentions"))
+
+
 def cluster_texts(tables: Tables, gathering: Gathering, run_id: str, at: datetime) -> tuple[int, int]:
     """CLUSTER_MEMBERS as PAIRS and the counts of mentions have it, and CLUSTER_HISTORY; (texts, changes), 0 where both
     stand.
@@ -89,11 +94,12 @@ def cluster_texts(tables: Tables, gathering: Gathering, run_id: str, at: datetim
     built_from = {**states, "clusters": gathering.clusters_id}
     if tables.built_from(CLUSTER_MEMBERS) == built_from:
         return 0, 0
-    counts = tables.read(MENTIONS).groupBy("text_key").agg(F.count("*").alias("mentions"))
-    texts = tables.stage("counted", _compared(tables, gathering).join(counts, on="text_key", how="inner"))
+    texts = tables.stage("counted", _compared(tables, gathering).join(_counts(tables), on="text_key", how="inner"))
     of_two = _of(tables, gathering).where("left_key < right_key")
     near = of_two.where(F.col("score") >= gathering.variants.threshold)
-    members = tables.stage("members", star_members(tables, near.select("left_key", "right_key", "score"), texts))
+    near = near.select("left_key", "right_key", "acronym_key", "score")
+    pairs = tables.stage("settled", settled(near, texts)).drop("acronym_key")
+    members = tables.stage("members", star_members(tables, pairs, texts))
     if members.count() != texts.count():
         raise BalanceError(f"clusters: {texts.count()} texts went in, {members.count()} came out.")
     since, before = tables.state(CLUSTER_MEMBERS), tables.read(CLUSTER_MEMBERS).select("text_key", "cluster_id")

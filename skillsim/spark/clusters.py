@@ -11,11 +11,34 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT, ranks, stars
+from skillsim.clusters import CREATED, ENDED, MEANT, MERGED, SPLIT, ranks, stars
 from skillsim.spark.tables import Tables
 
 # Pairs that one task decides: a kilobyte each.
 AT_ONCE = 1_000_000
+
+
+def settled(pairs: DataFrame, texts: DataFrame) -> DataFrame:
+    """Those of the pairs that still hold once it is settled what acronyms stand for, as `skillsim.clusters.settled`.
+
+    `pairs`: (left_key, right_key, acronym_key, ...), the smaller key first; `texts`: (text_key, mentions).
+    """
+    other = F.when(F.col("acronym_key") == F.col("left_key"), F.col("right_key")).otherwise(F.col("left_key"))
+    by_initials = pairs.where(F.col("acronym_key").isNotNull()).withColumn("text_key", other)
+    meant = by_initials.select("acronym_key", "text_key").join(texts, on="text_key", how="inner")
+    chief = meant.groupBy("acronym_key").agg(
+        F.min_by("text_key", F.struct(-F.col("mentions"), "text_key")).alias("chief_key"),
+        F.sum("mentions").alias("every"),
+    )
+    with_chief = meant.join(chief, on="acronym_key", how="inner")
+    ends = {"left_key": F.least("text_key", "chief_key"), "right_key": F.greatest("text_key", "chief_key")}
+    agree = with_chief.withColumns(ends).join(pairs, on=["left_key", "right_key"], how="left_semi")
+    agree = agree.drop("left_key", "right_key").unionByName(with_chief.where("text_key = chief_key"))
+    known = agree.groupBy("acronym_key").agg(F.sum("mentions").alias("told"), F.first("every").alias("every"))
+    clear = known.where(F.col("told") >= MEANT * F.col("every")).select("acronym_key")
+    hold = agree.select("acronym_key", "text_key").join(clear, on="acronym_key", how="left_semi")
+    kept = by_initials.join(hold, on=["acronym_key", "text_key"], how="left_semi").drop("text_key")
+    return pairs.where(F.col("acronym_key").isNull()).unionByName(kept)
 
 
 def star_members(tables: Tables, pairs: DataFrame, texts: DataFrame, at_once: int = AT_ONCE) -> DataFrame:

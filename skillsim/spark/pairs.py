@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
 from skillsim.encoder import unpack_vectors
+from skillsim.pairing import form, initials_side
 from skillsim.variants import Variants
 
 # Texts of a cell that are compared at once; of a larger cell, two parts at a time.
@@ -17,25 +18,31 @@ _SCORED = 8_192  # pairs
 
 _CELLS = "text_key string, new boolean, cells array<long>"
 _PAIRS = pa.schema(
-    [("left_key", pa.string()), ("right_key", pa.string()), ("cosine", pa.float32()), ("score", pa.float32())]
+    [
+        ("left_key", pa.string()),
+        ("right_key", pa.string()),
+        ("cosine", pa.float32()),
+        ("score", pa.float32()),
+        ("acronym_key", pa.string()),
+    ]
 )
-PAIRS_SQL = "left_key string, right_key string, cosine float, score float"
+PAIRS_SQL = "left_key string, right_key string, cosine float, score float, acronym_key string"
 _BLOCK = ["cell", "low", "high"]
 
 
 def find_pairs(
     texts: DataFrame, variants: Variants, concepts: int, tasks: int, cell_texts: int = CELL_TEXTS
 ) -> DataFrame:
-    """(left_key, right_key, cosine, score), the smaller key first, of all pairs with a new text that are worth keeping.
+    """PAIRS_SQL, the smaller key first, of all pairs with a new text that are worth keeping.
 
-    `texts`: (text_key, text, vector, concept_uris, new), each text once; `concepts`: of those URIs, the first so many
-    are cells of a text.
+    `texts`: (text_key, text, vector, concept_uris, mentions, new), each text once; `concepts`: of those URIs, the first
+    so many are cells of a text.
     """
     known = texts.select("text_key", "text", F.slice("concept_uris", 1, concepts).alias("concept_uris"), "new")
     cells = known.mapInArrow(_cells, _CELLS)
     blocks = _blocks(cells.select("text_key", "new", F.explode("cells").alias("cell")), cell_texts)
     rows = blocks.join(cells.select("text_key", "cells"), on="text_key").join(
-        texts.select("text_key", "text", "vector"), on="text_key"
+        texts.select("text_key", "text", "vector", "mentions"), on="text_key"
     )
     ordered = rows.repartition(tasks, *_BLOCK).sortWithinPartitions(*_BLOCK, "text_key")
 
@@ -81,6 +88,7 @@ def _found(batches: Iterator[pa.RecordBatch], floor: float) -> Iterator[pa.Recor
             np.asarray(unpack_vectors(block["vector"]), np.float32),
             block["new"].to_numpy(zero_copy_only=False),
             np.array([is_single(text) for text in block["text"].to_pylist()]),
+            block["mentions"].to_numpy(),
         )
         cell, low, high = (block[name][0].as_py() for name in _BLOCK)
         part = block["part"].to_numpy() if low != high else None
@@ -128,10 +136,12 @@ def _score(pairs: pa.Table, variants: Variants) -> pa.RecordBatch:
     cosine = pairs["cosine"].to_numpy()
     score = variants.score(pairs["left"].to_pylist(), pairs["right"].to_pylist(), cosine)
     kept = np.flatnonzero(score >= variants.keep)
-    left, right = (pairs[f"{side}_key"].to_numpy(zero_copy_only=False)[kept].astype(str) for side in ("left", "right"))
-    turned = left > right
-    ordered = np.where(turned, right, left), np.where(turned, left, right)
-    columns = [*ordered, cosine[kept], score[kept].astype(np.float32)]
+    chosen = pairs.take(kept)
+    texts = zip(chosen["left"].to_pylist(), chosen["right"].to_pylist(), strict=True)
+    sides = [initials_side(form(a), form(b)) for a, b in texts]
+    keys = list(zip(chosen["left_key"].to_pylist(), chosen["right_key"].to_pylist(), strict=True))
+    acronyms = [None if side is None else both[side] for side, both in zip(sides, keys, strict=True)]
+    columns = [list(map(min, keys)), list(map(max, keys)), cosine[kept], score[kept].astype(np.float32), acronyms]
     return pa.RecordBatch.from_arrays(
         [pa.array(column, kind.type) for column, kind in zip(columns, _PAIRS, strict=True)], schema=_PAIRS
     )

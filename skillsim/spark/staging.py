@@ -39,6 +39,7 @@ STAGED = frozenset(
         "pairs_texts",
         "pairs_todo",
         "records",
+        "settled",
         "stars_0",
         "stars_1",
         "stars_below",

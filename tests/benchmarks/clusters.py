@@ -32,7 +32,7 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from skillsim.cells import Gathering, cells_of
+from skillsim.cells import Gathering
 from skillsim.config import Config, SparkConfig
 from skillsim.encoder import Encoder, load_encoder, vectors_of
 from skillsim.esco import find_bundle, read_taxonomy
@@ -80,20 +80,17 @@ def nearest(vectors: np.ndarray, concepts: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def recall(texts: list[str], vectors: np.ndarray, near: np.ndarray, variants: Variants) -> dict[str, Any]:
-    """Of the pairs from the threshold on, how many share a cell."""
+def recall(tables: Tables, texts: list[str], vectors: np.ndarray, variants: Variants) -> dict[str, Any]:
+    """Of the pairs from the threshold on that comparing all with all finds, how many the job found, and their score."""
     rows, cosines = near_pairs(texts, vectors.astype(np.float32), variants.floor)
     scores = variants.score([texts[row] for row in rows[:, 0]], [texts[row] for row in rows[:, 1]], cosines)
-    kept = rows[scores >= variants.threshold]
-    cells = [set(cells_of(text, [str(one) for one in of])) for text, of in zip(texts, near.tolist(), strict=True)]
-    shared = [not cells[a].isdisjoint(cells[b]) for a, b in kept.tolist()]
-    return {
-        "texts": len(texts),
-        "compared": len(rows),
-        "pairs": len(kept),
-        "found": sum(shared),
-        "recall": np.mean(shared),
+    pairs = {
+        frozenset((text_key(texts[a]), text_key(texts[b]))) for a, b in rows[scores >= variants.threshold].tolist()
     }
+    kept = tables.read(PAIRS).where("left_key < right_key").select("left_key", "right_key").toArrow()
+    found = {frozenset(pair) for pair in zip(*(column.to_pylist() for column in kept.columns), strict=True)}
+    hit = len(pairs & found)
+    return {"texts": len(texts), "compared": len(rows), "pairs": len(pairs), "found": hit, "recall": hit / len(pairs)}
 
 
 def write_texts(path: Path, texts: list[str], vectors: np.ndarray, near: np.ndarray) -> None:
@@ -108,13 +105,17 @@ def write_texts(path: Path, texts: list[str], vectors: np.ndarray, near: np.ndar
     pq.write_table(table, path, row_group_size=10_000)
 
 
-def measure(spark: SparkSession, texts: DataFrame, variants: Variants) -> dict[str, float]:
-    """Seconds and peak memory of both stages from nothing."""
-    root = Path(tempfile.mkdtemp(prefix="skillsim-clusters-"))
+def filled(spark: SparkSession, root: Path, texts: DataFrame) -> Tables:
+    """With each text mentioned once."""
     tables = Tables(spark, str(root / "out"))
-    gathering = Gathering(variants, CELLS)
     blank = [F.lit(None).alias(name) for name in MENTIONS.schema.names if name not in ("text_key", "text")]
     tables.append(MENTIONS, texts.select("text_key", "text", *blank))
+    return tables
+
+
+def measure(tables: Tables, texts: DataFrame, variants: Variants) -> dict[str, float]:
+    """Seconds and peak memory of both stages from nothing."""
+    gathering = Gathering(variants, CELLS)
     peak = {"gb": 0.0}
     done = threading.Event()
     watcher = threading.Thread(target=_watch, args=(peak, done))
@@ -130,7 +131,6 @@ def measure(spark: SparkSession, texts: DataFrame, variants: Variants) -> dict[s
         watcher.join()
     pairs = tables.read(PAIRS).where("left_key < right_key").count()
     clusters = tables.read(CLUSTER_MEMBERS).select("cluster_id").distinct().count()
-    shutil.rmtree(root)
     seconds = {"pairs": compared - started, "members": clustered - compared}
     return {**seconds, "kept pairs": pairs, "clusters": clusters, **peak}
 
@@ -175,16 +175,22 @@ def main(
     texts = with_noise(real, max(*counts, compared))
     vectors = embedded(texts, encoder)
     near = nearest(vectors, labels)
-    found = recall(texts[:compared], vectors[:compared], near[:compared], variants)
-    console.print(found)
     spark = get_session(SparkConfig())
     runs = []
     with tempfile.TemporaryDirectory() as folder:
-        for count in counts:
-            path = Path(folder) / f"{count}.parquet"
-            write_texts(path, texts[:count], vectors[:count], near[:count])
-            runs.append(measure(spark, spark.read.parquet(str(path)), variants))
+        for count in (compared, *counts):
+            root = Path(folder) / str(count)
+            root.mkdir()
+            write_texts(root / "texts.parquet", texts[:count], vectors[:count], near[:count])
+            rows = spark.read.parquet(str(root / "texts.parquet"))
+            tables = filled(spark, root, rows)
+            runs.append(measure(tables, rows, variants))
             console.print(count, runs[-1])
+            if len(runs) == 1:  # which warms Spark up, too
+                found = recall(tables, texts[:count], vectors[:count], variants)
+                console.print(found)
+            shutil.rmtree(root)
+    runs = runs[1:]
     rows = []
     for stage in ("pairs", "members"):
         ratios = [

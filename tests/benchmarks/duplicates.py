@@ -37,7 +37,7 @@ from training.protocol import unit_weights
 from training.splits.held_out import Concepts
 from training.splits.traps import traps
 from training.variant_pairs import near_pairs
-from training.variants import PRECISION, partition, scored_pairs, scores_of
+from training.variants import PRECISION, ScoredPairs, scores_of
 
 OURS = "skillsim"
 DRAWS = 1_000
@@ -87,8 +87,7 @@ def best(gold: Duplicates, at: At) -> float:
 def systems(sets: dict[str, frozenset[str]], encoder: Encoder, variants: Variants) -> dict[str, tuple[float, Found]]:
     """By name: the threshold, and what it finds on the second half."""
     chosen, scored = duplicates.half(sets, 0), duplicates.half(sets, 1)
-    rows, scores = scored_pairs(scored, encoder, variants)
-    ours = partition(len(scored.texts), rows, scores, variants.threshold)
+    ours = ScoredPairs.of(scored, encoder, variants).partition(variants.threshold)
     found = {OURS: (variants.threshold, scored.found(ours.tolist()))}
     peers = {"cosine, connected": by_cosine} | ({"SemHash": by_semhash} if find_spec("semhash") else {})
     for name, peer in peers.items():

@@ -49,7 +49,7 @@ def test_each_pair_is_found_once(parts: int) -> None:
     new = random.random(n) < 0.4
     single = random.random(n) < 0.5
     part = random.integers(0, parts, n)
-    every = Texts(padded(pa.array(lists, pa.list_(pa.int64()))), vectors, new, single)
+    every = Texts(padded(pa.array(lists, pa.list_(pa.int64()))), vectors, new, single, np.ones(n, np.int64))
     found = []
     for cell in CELLS:
         for low, high in combinations_with_replacement(range(parts), 2):
@@ -68,3 +68,27 @@ def test_each_pair_is_found_once(parts: int) -> None:
     assert len(expected) > 300
     assert len(found) == len(expected)
     assert {pair: pytest.approx(cosine, abs=1e-5) for pair, cosine in found} == expected
+
+
+def test_in_a_crowd_the_nearest_and_the_most_frequent_are_compared() -> None:
+    random = np.random.default_rng(4)
+    n, most = 80, (5, 3)
+    vectors = random.normal(size=(n, 6)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    new, mentions = random.random(n) < 0.5, random.integers(1, 9, n)
+    crowd = Texts(np.ones((n, 1), np.int64), vectors, new, np.zeros(n, bool), mentions)
+    found = {
+        frozenset(pair)
+        for left, right, _ in pairs_in_cell(1, crowd, FLOOR, most=most)
+        for pair in zip(left.tolist(), right.tolist(), strict=True)
+    }
+    expected, all_near = set(), set()
+    for row in np.flatnonzero(new).tolist():
+        near = [other for other in range(n) if other != row and vectors[row] @ vectors[other] >= FLOOR]
+        nearest = sorted(near, key=lambda other: -(vectors[row] @ vectors[other]))[: most[0]]
+        frequent = sorted(near, key=lambda other: (-mentions[other], other))[: most[1]]
+        chosen = {*nearest, *frequent} if len(near) > sum(most) else near
+        expected |= {frozenset((row, other)) for other in chosen}
+        all_near |= {frozenset((row, other)) for other in near}
+    assert found == expected
+    assert 100 < len(expected) < 0.8 * len(all_near)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT, Change, carry_ids, new_id, ranks, stars
+from skillsim.clusters import CREATED, ENDED, MERGED, SPLIT, Change, carry_ids, new_id, ranks, settled, stars
 
 Edge = tuple[int, int, int]
 
@@ -32,6 +32,40 @@ def star_of(n: int, edges: Iterable[Edge], rank: Iterable[int]) -> list[int]:
 )
 def test_literal_stars(edges: tuple[Edge, ...], leaders: list[int]) -> None:
     assert star_of(4, edges, range(4)) == leaders
+
+
+@pytest.mark.parametrize(
+    ("counts", "edges", "holds"),
+    [  # 0 is the acronym of all but the last, which are its meanings
+        ((9, 5), ((0, 1),), [True]),
+        ((9, 5, 5), ((0, 1), (0, 2)), [False, False]),  # each has half
+        ((9, 5, 5), ((0, 1), (2, 0), (1, 2)), [True, True, True]),  # both are one
+        ((9, 5, 5), ((0, 1), (2, 0), (2, 1)), [True, True, True]),
+        ((9, 80, 20), ((0, 1), (0, 2)), [True, False]),
+        ((9, 79, 21), ((0, 1), (0, 2)), [False, False]),
+        ((9, 4, 3, 3), ((0, 1), (0, 2), (0, 3), (2, 3)), [False, False, False, True]),  # what others say is not asked
+        ((9, 8, 1, 1), ((0, 1), (0, 2), (0, 3), (1, 2)), [True, True, False, True]),
+    ],
+)
+def test_what_acronyms_stand_for(
+    counts: tuple[int, ...], edges: tuple[tuple[int, int], ...], holds: list[bool]
+) -> None:
+    left, right = np.array(edges).T
+    acronym = np.where((left == 0) | (right == 0), 0, -1)
+    assert settled(left, right, acronym, np.array(counts), np.arange(len(counts))).tolist() == holds
+
+
+def test_each_acronym_is_settled_by_itself_and_none_is_no_matter() -> None:
+    """0 and 1 are acronyms: 0 of 2 and 3, 1 of 3 alone, which is more frequent than 0 and 2."""
+    left, right, acronym = np.array([[0, 2, 0], [3, 0, 0], [1, 3, 1], [2, 4, -1]]).T
+    assert settled(left, right, acronym, np.array([1, 1, 5, 6, 1]), np.array([3, 4, 1, 0, 2])).tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    none = np.empty(0, np.int64)
+    assert settled(none, none, none, np.ones(1, np.int64), np.zeros(1, np.int64)).tolist() == []
 
 
 @st.composite

@@ -9,7 +9,8 @@ from pyspark.sql import SparkSession
 
 from skillsim.clusters import Change, new_id, ranks, stars
 from skillsim.clusters import carry_ids as carry_ids_of_arrays
-from skillsim.spark.clusters import carry_ids, star_members
+from skillsim.clusters import settled as settled_on_arrays
+from skillsim.spark.clusters import carry_ids, settled, star_members
 from skillsim.spark.tables import Tables
 
 
@@ -40,6 +41,34 @@ def test_rounds_and_arrays_agree(spark: SparkSession, tmp_path: Path, at_once: i
         leads = row["leader_key"] == row["text_key"]
         expected_score = None if leads else scores[frozenset((row["text_key"], row["leader_key"]))]
         assert row["score"] == pytest.approx(expected_score)
+
+
+def test_acronyms_are_settled_as_on_arrays(spark: SparkSession) -> None:
+    random = Random(3)
+    n, acronyms = 120, 20
+    keys = np.array([f"{random.getrandbits(32):08x}" for _ in range(n)])
+    counts = np.array([random.choice((1, 1, 2, 3, 8, 60)) for _ in range(n)])
+    pairs = {(a, b) for a in range(acronyms) for b in random.sample(range(acronyms, n), random.randrange(1, 5))}
+    by_initials = set(random.sample(sorted(pairs), len(pairs) - 5))
+    pairs |= {(a, b) for a in range(acronyms, n) for b in range(a + 1, n) if random.random() < 0.3}
+    rows = [tuple(sorted(pair, key=keys.__getitem__)) for pair in sorted(pairs)]
+    acronym = [min(pair) if tuple(sorted(pair)) in by_initials else -1 for pair in rows]
+    left, right = np.array(rows).T
+    expected = settled_on_arrays(left, right, np.array(acronym), counts, ranks(counts, keys))
+    assert 10 < expected[np.array(acronym) >= 0].sum() < len(by_initials) - 10
+    table = [
+        (str(keys[a]), str(keys[b]), None if of < 0 else str(keys[of]), 0.5)
+        for (a, b), of in zip(rows, acronym, strict=True)
+    ]
+    found = settled(
+        spark.createDataFrame(table, "left_key string, right_key string, acronym_key string, score float"),
+        spark.createDataFrame(
+            [(str(k), int(c)) for k, c in zip(keys, counts, strict=True)], "text_key string, mentions long"
+        ),
+    ).collect()
+    assert sorted(map(tuple, found), key=str) == sorted(
+        (row for row, holds in zip(table, expected, strict=True) if holds), key=str
+    )
 
 
 def test_ids_are_carried_as_on_arrays(spark: SparkSession) -> None:

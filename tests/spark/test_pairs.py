@@ -40,9 +40,10 @@ def test_cells_find_what_all_against_all_finds(spark: SparkSession, cell_texts: 
     new = [bool(random.random() < 0.4) for _ in range(n)]
     keys = [f"{random.integers(2**60):015x}" for _ in range(n)]
     rows = [
-        (*row[:2], bytearray(row[2].tobytes()), *row[3:]) for row in zip(keys, texts, vectors, uris, new, strict=True)
+        (*row[:2], bytearray(row[2].tobytes()), *row[3:], 1)
+        for row in zip(keys, texts, vectors, uris, new, strict=True)
     ]
-    schema = "text_key string, text string, vector binary, concept_uris array<string>, new boolean"
+    schema = "text_key string, text string, vector binary, concept_uris array<string>, new boolean, mentions long"
     found = find_pairs(spark.createDataFrame(rows, schema), BY_COSINE, 3, 2, cell_texts).collect()
     every = [cells_of(text, of[:3]) for text, of in zip(texts, uris, strict=True)]
     cells = [{cell for cell in of if cell >= -(2**62)} for of in every]  # no text is a single word
