@@ -5,6 +5,7 @@ file, Jegou et al., PAMI 2011), and what its letters make it alike to, whatever 
 are compared, and a pair that shares several cells is found in the first of them alone.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,7 +30,7 @@ _BLOCK = 1_024  # texts of a cell whose cosines are held at once
 _PAIRS = 16_384  # pairs whose cells are compared at once
 _INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie above it, those of concepts from 0 on
 _SHORT = 5  # letters that may be initials
-# Of the texts of a block, so many nearest ones and so many most frequent ones are compared with a new text.
+# Of the texts of a cell, so many nearest ones and so many most frequent ones are compared with a new text.
 MOST = (48, 16)
 
 
@@ -97,6 +98,11 @@ class Texts:
 
     def take(self, rows: Rows) -> "Texts":
         return Texts(self.cells[rows], self.vectors[rows], self.new[rows], self.single[rows], self.mentions[rows])
+
+
+def most_in(parts: int) -> tuple[int, int]:
+    """MOST in a block, where the texts of a cell are dealt out to parts and a text is in as many blocks."""
+    return math.ceil(MOST[0] / parts), math.ceil(MOST[1] / parts)
 
 
 def pairs_in_cell(

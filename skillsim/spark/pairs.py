@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
+from skillsim.cells import Texts, cells_of, is_single, most_in, padded, pairs_in_cell
 from skillsim.encoder import unpack_vectors
 from skillsim.pairing import form, initials_side
 from skillsim.variants import Variants
@@ -62,7 +62,7 @@ def _cells(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _blocks(cells: DataFrame, cell_texts: int) -> DataFrame:
-    """(text_key, new, part, cell, low, high): the texts of each block in which there is something new to compare.
+    """(text_key, new, part, parts, cell, low, high): texts of the blocks in which there is something new to compare.
 
     The texts of a large cell are dealt out to parts, and a block holds those of one part or of two.
     """
@@ -73,7 +73,7 @@ def _blocks(cells: DataFrame, cell_texts: int) -> DataFrame:
         "part", F.pmod(F.xxhash64("text_key"), F.col("parts")).cast("long")
     )
     other = F.explode(F.sequence(F.lit(0), F.col("parts") - 1)).alias("other")
-    spread = dealt.select("text_key", "new", "part", "cell", other).withColumns(
+    spread = dealt.select("text_key", "new", "part", "parts", "cell", other).withColumns(
         {"low": F.least("part", "other"), "high": F.greatest("part", "other")}
     )
     with_new = spread.where("new").select(*_BLOCK).distinct()
@@ -92,7 +92,8 @@ def _found(batches: Iterator[pa.RecordBatch], floor: float) -> Iterator[pa.Recor
         )
         cell, low, high = (block[name][0].as_py() for name in _BLOCK)
         part = block["part"].to_numpy() if low != high else None
-        for left, right, cosine in pairs_in_cell(cell, texts, floor, part):
+        most = most_in(block["parts"][0].as_py())
+        for left, right, cosine in pairs_in_cell(cell, texts, floor, part, most):
             if len(left):
                 columns = {
                     f"{side}{suffix}": block[name].take(rows).combine_chunks()

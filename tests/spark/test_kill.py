@@ -1,6 +1,7 @@
 """Real kills: of the whole job inside each of its stages, and of a Python worker under a stage; then a rerun."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.spark.conftest import SAMPLE, Run, stage_rows
+from tests.spark.conftest import CLUSTERS_ON, SAMPLE, Run, stage_rows
 from tests.spark.identity import assert_same_tables, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.delta]
@@ -33,6 +34,7 @@ IN_THE_DRIVER = [
     "skillsim.spark.pipeline:write_report 1",
     f"{COMMIT} 1 runs",
 ]
+WITH_CLUSTERS = [f"{COMMIT} 1 {table}" for table in ("pairs", "cluster_members", "clusters")]
 IN_A_WORKER = [
     "skillsim.spark.mentions:split_batch 1",
     "skillsim.spark.worker:encoder 1",
@@ -42,8 +44,9 @@ IN_A_WORKER = [
 
 
 @pytest.fixture
-def killed_at(records: list[str], tmp_path: Path) -> Callable[[str], int]:
-    """Run the job as a process of its own, kill it or its worker at the barrier; gives the run's exit status."""
+def killed_at(records: list[str], tmp_path: Path) -> Callable[..., int]:
+    """Run the job as a process of its own, with more settings, kill it or its worker at the barrier; gives the run's
+    exit status."""
     root = tmp_path / "out"
     root.with_suffix(".csv").write_text("".join(records[:200]), encoding="utf-8")
     # As the `job` fixture runs it.
@@ -52,11 +55,12 @@ def killed_at(records: list[str], tmp_path: Path) -> Callable[[str], int]:
         "input.separators=default",
         f"spark.rows_per_slice={SLICE}",
         "spark.master=local[2]",
+        "clusters.decision=none",
     ]
     paths = ["--input", f"{root}.csv", "--taxonomy", str(SAMPLE / "taxonomy"), "--output", str(root)]
-    command = [sys.executable, "jobs/normalise_skills.py", *paths, *(f"--set={setting}" for setting in settings)]
+    command = [sys.executable, "jobs/normalise_skills.py", *paths]
 
-    def run(barrier: str) -> int:
+    def run(barrier: str, *more: str) -> int:
         flag = tmp_path / "flag"
         environment = {
             **os.environ,
@@ -65,7 +69,13 @@ def killed_at(records: list[str], tmp_path: Path) -> Callable[[str], int]:
             "PYTHONPATH": str(REPOSITORY / "tests" / "spark" / "barrier"),
         }
         with (tmp_path / "log").open("w") as log:
-            process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                [*command, *(f"--set={setting}" for setting in (*settings, *more))],
+                cwd=REPOSITORY,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
             try:
                 _wait_for(flag, process)
                 if barrier.startswith("worker"):
@@ -101,7 +111,7 @@ def _wait_for(flag: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_job_killed_inside_each_stage_is_finished_by_the_next(
-    killed_at: Callable[[str], int], finished: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
+    killed_at: Callable[..., int], finished: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:
     embedded = []
     for place in IN_THE_DRIVER:
@@ -117,8 +127,33 @@ def test_a_job_killed_inside_each_stage_is_finished_by_the_next(
     assert set(read(rerun.root, "runs")["outcome"]) == {"succeeded"}
 
 
+def test_a_job_killed_inside_each_stage_of_clusters_is_finished_by_the_next(
+    killed_at: Callable[..., int],
+    finished: Run,
+    clustered: Run,
+    job: Callable[..., Run],
+    records: list[str],
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(finished.root, tmp_path / "out")
+    for place in WITH_CLUSTERS:
+        assert killed_at(f"driver {place}", CLUSTERS_ON) == -signal.SIGKILL
+    rerun = job(tmp_path / "out", records[:200], CLUSTERS_ON)
+    assert_same_tables(rerun.root, clustered.root)
+    assert stage_rows(rerun, "pairs") == 0  # they were committed before the second kill
+    columns = {
+        "cluster_members": ["text_key", "cluster_id", "leader_key"],
+        "clusters": ["cluster_id", "representative", "mentions", "texts", "status", "concept_uri"],
+        "cluster_history": ["event", "cluster_id", "other_id"],
+    }
+    for table, named in columns.items():
+        one, other = (read(run.root, table)[named] for run in (rerun, clustered))
+        assert one.equals(other), table
+        assert len(one) > 50
+
+
 def test_a_run_whose_python_worker_is_killed_fails_and_is_finished_by_the_next(
-    killed_at: Callable[[str], int], finished: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
+    killed_at: Callable[..., int], finished: Run, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:
     for place in IN_A_WORKER:
         assert killed_at(f"worker {place}") == 1
