@@ -37,6 +37,10 @@ class JudgedError(SkillsimError):
     """A file of judged strings cannot be read as one."""
 
 
+class AuditError(SkillsimError):
+    """Groups of people are not to be had, or too few to compare."""
+
+
 class DeciderError(SkillsimError):
     """A fitted decision that cannot be read, or that holds for another encoder, language or taxonomy."""
 
