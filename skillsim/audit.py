@@ -1,7 +1,7 @@
 """Disparate impact: whether outcomes differ between groups of people, from each group's counts alone. No Spark.
 
-The ratio of a group's rate to the highest one is compared with the four-fifths rule (Uniform Guidelines on Employee
-Selection Procedures, 29 CFR 1607.4 D, 1978), which asks for statistical significance too. So each ratio has an interval,
+The ratio of a group's rate to the highest one is held to the four-fifths rule (Uniform Guidelines on Employee Selection
+Procedures, 29 CFR 1607.4 D, 1978), which asks for statistical significance too. So each ratio has an interval,
 by the delta method on its logarithm (Katz et al., Biometrics 1978, for rates), wide enough that all of them hold at
 once: as the group of the highest rate is found in the same data, every pair of groups counts (Bonferroni).
 """
@@ -43,7 +43,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Compared:
-    """A group beside the one with the highest mean: `ratio` of both, and an interval that holds for all groups at once."""
+    """A group beside the one with the highest mean: the ratio of both, and its interval."""
 
     group: str
     n: int
