@@ -12,7 +12,7 @@ from skillsim.spark.tables import Tables
 def observed_spellings(
     tables: Tables, concept_uris: Sequence[str], text_keys: Sequence[str], min_records: int
 ) -> dict[str, list[str]]:
-    """As skillsim.expansion.Expander takes them, of what `min_records` records hold; none where there are no clusters."""
+    """As skillsim.expansion.Expander takes them, of what `min_records` records hold; none without clusters."""
     if not tables.exists(CLUSTERS):
         return {}
     clusters, members = tables.read(CLUSTERS), tables.read(CLUSTER_MEMBERS)
