@@ -1,0 +1,104 @@
+"""People and vacancies by their skills: how much of what a vacancy asks for a person has, and why. No Spark.
+
+A skill is a concept, or the cluster of a text that has none. A vacancy asks for it in full or as optional; each counts
+by how rare it is among people. A person who lacks a skill but has near ones is given part of it: the sum of their
+nearness, at most NEAR_ENOUGH. Everything is a sparse product, so that only pairs that share a skill, or have near
+ones, are ever touched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sparse_dot_topn import sp_matmul_topn
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Matrix = sparse.csr_matrix
+
+ESSENTIAL, OPTIONAL = 1.0, 0.5
+NEAR_ENOUGH = 0.8  # of a skill, for whoever has near ones only
+_BLOCK = 1_024
+
+
+class Kind(StrEnum):
+    MATCHED, NEAR, MISSING = "matched", "near", "missing"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A skill that a vacancy asks for, by its column. `share`: of its weight that it gives, 0..1; `by`: the column of the
+    person's skill that is it, or the nearest to it."""
+
+    skill: int
+    kind: Kind
+    weight: float
+    share: float
+    by: int | None
+
+
+def rarity(people: Matrix) -> Floats:
+    """(skills,): inverse document frequency of each among the people, 1 for one that nobody has."""
+    n, held = people.shape[0], np.asarray((people > 0).sum(axis=0)).ravel()
+    return (np.log((n + 1) / (held + 0.5)) / np.log((n + 1) / 0.5)).astype(np.float32)
+
+
+def nearness(vectors: Floats, floor: float, most: int) -> Matrix:
+    """(n, n): of each of n unit vectors the `most` nearest others: 0 at a cosine of `floor`, 1 at one of 1."""
+    left, right, near = [], [], []
+    for start in range(0, len(vectors), _BLOCK):
+        cosines = vectors[start : start + _BLOCK] @ vectors.T
+        rows = np.arange(len(cosines))
+        cosines[rows, start + rows] = -1.0
+        size = min(most, len(vectors) - 1)
+        best = np.argpartition(-cosines, size - 1, axis=1)[:, :size]
+        value = (np.take_along_axis(cosines, best, axis=1) - floor) / (1 - floor)
+        row, place = np.nonzero(value > 0)
+        left.append(start + row)
+        right.append(best[row, place])
+        near.append(value[row, place])
+    parts = (np.concatenate(near), (np.concatenate(left), np.concatenate(right)))
+    return sparse.csr_matrix(parts, shape=(len(vectors), len(vectors)), dtype=np.float32)
+
+
+def top_matches(vacancies: Matrix, people: Matrix, near: Matrix, rare: Floats, k: int) -> Matrix:
+    """(vacancies, people): the `k` best scores of each vacancy above 0, best first in its row. A score is 0..1.
+
+    `vacancies`: (n, skills), ESSENTIAL or OPTIONAL where asked for; `people`: (m, skills), 1 where held; `near`:
+    (skills, skills), without a diagonal.
+    """
+    asked = np.flatnonzero(np.asarray((vacancies > 0).sum(axis=0)).ravel())
+    has = people.T.tocsr().astype(np.float32)
+    credit = near[asked].astype(np.float32) @ has
+    credit.data = np.minimum(credit.data, NEAR_ENOUGH)
+    credit = credit.maximum(has[asked])
+    weights = _weights(vacancies, rare)[:, asked]
+    return sp_matmul_topn(weights.tocsr(), credit.tocsr(), top_n=k, sort=True, threshold=0.0)
+
+
+def _weights(vacancies: Matrix, rare: Floats) -> Matrix:
+    """What each skill adds to the score: 1 together."""
+    weighted = (vacancies @ sparse.diags(rare)).tocsr().astype(np.float32)
+    total = np.asarray(weighted.sum(axis=1)).ravel()
+    return sparse.diags(1 / np.where(total > 0, total, 1)).dot(weighted).tocsr().astype(np.float32)
+
+
+def reasons(vacancy: Matrix, person: Matrix, near: Matrix, rare: Floats) -> Sequence[Reason]:
+    """Of each skill that the vacancy, one row, asks for; what weighs most first. Weights times shares are the score."""
+    weights = _weights(vacancy, rare)
+    held = set(person.indices.tolist())
+    found = []
+    for skill, weight in zip(weights.indices.tolist(), weights.data.tolist(), strict=True):
+        if skill in held:
+            found.append(Reason(skill, Kind.MATCHED, weight, 1.0, skill))
+            continue
+        row = near[skill]
+        others = zip(row.indices.tolist(), row.data.tolist(), strict=True)
+        close = sorted((-value, one) for one, value in others if one in held)
+        share = min(-sum(value for value, _ in close), NEAR_ENOUGH)
+        kind, by = (Kind.NEAR, close[0][1]) if close else (Kind.MISSING, None)
+        found.append(Reason(skill, kind, weight, share, by))
+    return sorted(found, key=lambda one: (-one.weight, one.skill))
