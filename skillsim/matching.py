@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """A skill that a vacancy asks for, by its column. `share`: of its weight that it gives, 0..1; `by`: the column of the
+    """A skill that a vacancy asks for, by its column. `share`: of its weight that counts, 0..1; `by`: the column of the
     person's skill that is it, or the nearest to it."""
 
     skill: int
