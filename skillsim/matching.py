@@ -40,28 +40,35 @@ class Reason:
     by: int | None
 
 
-def rarity(people: Matrix) -> Floats:
-    """(skills,): inverse document frequency of each among the people, 1 for one that nobody has."""
-    n, held = people.shape[0], np.asarray((people > 0).sum(axis=0)).ravel()
+def rarity(n: int, held: Floats) -> Floats:
+    """(skills,): inverse document frequency among `n` people, of whom `held` have each; 1 for one that nobody has."""
     return (np.log((n + 1) / (held + 0.5)) / np.log((n + 1) / 0.5)).astype(np.float32)
 
 
-def nearness(vectors: Floats, floor: float, most: int) -> Matrix:
-    """(n, n): of each of n unit vectors the `most` nearest others: 0 at a cosine of `floor`, 1 at one of 1."""
-    left, right, near = [], [], []
-    for start in range(0, len(vectors), _BLOCK):
-        cosines = vectors[start : start + _BLOCK] @ vectors.T
-        rows = np.arange(len(cosines))
-        cosines[rows, start + rows] = -1.0
-        size = min(most, len(vectors) - 1)
+def nearest(asked: Floats, others: Floats, floor: float, most: int) -> tuple[Rows, Rows, Floats]:
+    """(rows of `asked`, rows of `others`, nearness) of the `most` nearest others of each, all unit vectors.
+
+    Nearness is 0 at a cosine of `floor`, below which nothing is near, and 1 at a cosine of 1.
+    """
+    left, right, near = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    size = min(most, len(others))
+    for start in range(0, len(asked) if size else 0, _BLOCK):
+        cosines = asked[start : start + _BLOCK] @ others.T
         best = np.argpartition(-cosines, size - 1, axis=1)[:, :size]
         value = (np.take_along_axis(cosines, best, axis=1) - floor) / (1 - floor)
         row, place = np.nonzero(value > 0)
         left.append(start + row)
         right.append(best[row, place])
-        near.append(value[row, place])
-    parts = (np.concatenate(near), (np.concatenate(left), np.concatenate(right)))
-    return sparse.csr_matrix(parts, shape=(len(vectors), len(vectors)), dtype=np.float32)
+        near.append(value[row, place].astype(np.float32))
+    return np.concatenate(left), np.concatenate(right), np.concatenate(near)
+
+
+def nearness(vectors: Floats, floor: float, most: int) -> Matrix:
+    """(n, n): of each of n skills its `most` nearest others, by their unit vectors."""
+    n = len(vectors)
+    left, right, near = nearest(vectors, vectors, floor, most + 1)
+    others = left != right
+    return sparse.csr_matrix((near[others], (left[others], right[others])), shape=(n, n))
 
 
 def top_matches(vacancies: Matrix, people: Matrix, near: Matrix, rare: Floats, k: int) -> Matrix:

@@ -357,6 +357,25 @@ NORMALISED_SKILLS = Table(
     key=("source", "record_id", "position"),
 )
 
+NEAR_SKILL = pa.struct([pa.field("asked", _STR), pa.field("has", _STR)])
+
+MATCHES = Table(
+    "matches",
+    _schema(
+        ("vacancies", _STR),  # source of the vacancies
+        ("people", _STR),
+        ("vacancy_id", _STR),
+        ("rank", _INT),  # 1 is the best
+        ("person_id", _STR),
+        ("score", _F64),  # how much of what the vacancy asks for the person has, 0..1 (skillsim.matching)
+        ("matched", pa.list_(_STR)),  # labels of skills, what weighs most first
+        ("near", pa.list_(NEAR_SKILL)),
+        ("missing", pa.list_(_STR)),
+        ("run_id", _STR),
+    ),
+    key=("vacancies", "people", "vacancy_id", "rank"),
+)
+
 RUNS = Table(
     "runs",
     _schema(
@@ -437,6 +456,7 @@ TABLES = {
         CLUSTERS,
         DUPLICATES,
         NORMALISED_SKILLS,
+        MATCHES,
         RUNS,
         FORGOTTEN,
         LEASES,

@@ -30,6 +30,7 @@ STAGED = frozenset(
         "link_changes",
         "links",
         "links_todo",
+        "matches",
         "members",
         "mentions",
         "named",

@@ -88,7 +88,7 @@ def dense(left: np.ndarray, right: np.ndarray) -> Scores:
 
 
 def ours(left: sparse.csr_matrix, right: sparse.csr_matrix, near: sparse.csr_matrix) -> Scores:
-    rare = rarity(right)
+    rare = rarity(right.shape[0], np.asarray(right.sum(axis=0)).ravel())
 
     def block(start: int, end: int) -> np.ndarray:
         return top_matches(left[start:end], right, near, rare, right.shape[0]).toarray()

@@ -29,7 +29,7 @@ def test_the_best_are_what_the_rule_says_and_their_reasons_add_up(asked: Table, 
     vacancies, people, close = (np.array(table, np.float32) for table in (asked, has, near))
     np.fill_diagonal(close, 0)
     sparse_of = [sparse.csr_matrix(table) for table in (vacancies, people, close)]
-    rare = rarity(sparse_of[1])
+    rare = rarity(len(people), people.sum(axis=0))
     found = top_matches(*sparse_of, rare, k=2)
     for row, vacancy in enumerate(vacancies):
         scores = [by_hand(vacancy, person, close, rare) for person in people]
@@ -58,7 +58,7 @@ def test_reasons_name_what_is_had_near_and_missing() -> None:
 
 
 def test_what_fewer_people_have_counts_more() -> None:
-    rare = rarity(sparse.csr_matrix(np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0]])))
+    rare = rarity(3, np.array([3, 1, 0]))
     assert rare[0] < rare[1] < rare[2] == pytest.approx(1)
     assert rare[0] > 0
 
@@ -70,7 +70,7 @@ def test_nearness_is_of_the_nearest_others() -> None:
     found = nearness(vectors, floor=0.4, most=3).toarray()
     cosines = vectors @ vectors.T
     np.fill_diagonal(cosines, -1)
-    third = np.sort(cosines, axis=1)[:, -3:-2]
+    third = np.sort(cosines, axis=1)[:, -3:-2]  # and itself
     expected = np.where((cosines >= third) & (cosines > 0.4), (cosines - 0.4) / 0.6, 0)
     assert found == pytest.approx(expected, abs=1e-5)
     assert (found > 0).sum() > 20

@@ -1,0 +1,40 @@
+"""People to vacancies: spark-submit jobs/match_candidates.py --output ROOT --people SOURCE --vacancies SOURCE
+
+Both are feeds that the main job has normalised into ROOT under these names (input.source). The table `matches` has the
+best people of each vacancy, and of each pair what is matched, near and missing: the gap that training would close.
+--optional names a third feed, with the vacancies' ids, of what is asked for as optional.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
+from skillsim.spark.matching import match
+
+
+def main(
+    people: Annotated[str, typer.Option(help="source of the people")],
+    vacancies: Annotated[str, typer.Option(help="source of the vacancies")],
+    optional: Annotated[str | None, typer.Option(help="source of what the vacancies ask for as optional")] = None,
+    best: Annotated[int, typer.Option(min=1, help="people of a vacancy")] = 10,
+    floor: Annotated[float, typer.Option(min=0, max=0.99, help="cosine from which two skills are near")] = 0.65,
+    near: Annotated[int, typer.Option(min=1, help="skills that are near to one")] = 20,
+    output: Output = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+) -> None:
+    """Match, and say how many."""
+    with held_tables("match", output, config, set_) as (spark, tables, _):
+        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        try:
+            asked, found = match(tables, people, vacancies, optional, best, floor, near, run_id)
+        finally:
+            tables.clear_staging()
+    print(f"{found:,} matches of {asked:,} vacancies in table matches of {tables.root}")
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,55 @@
+"""People and vacancies of a run, matched on the command line: scores as the arrays have them, and what is said of them."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from jobs.forget import main as forget
+from jobs.match_candidates import main
+from tests.spark.conftest import Run
+from tests.spark.identity import read
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+
+def test_the_best_people_of_each_vacancy_and_why(
+    clustered: Run, job: Callable[..., Run], submit: Callable[..., object], tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(clustered.root, tmp_path / "out"))
+    asked = ["v1,Java;SQL\n", "v2,Core Java;welding\n", "v3,2019\n"]
+    job(root, ["id,skills\n", *asked], "input.source=jobs", "clusters.decision=auto")
+    job(root, ["id,skills\n", "v1,JavaScript\n"], "input.source=extra", "clusters.decision=auto")
+    options = ("--output", root, "--people", "test", "--vacancies", "jobs", "--best", 3)
+    ended = submit(main, *options, "--optional", "extra")
+    assert (ended.code, ended.err) == (0, "")
+    assert "of 2 vacancies in table matches" in ended.out
+    found = read(root, "matches")
+    skills = read(root, "normalised_skills")
+    has = skills[skills["status"] == "matched"].groupby("record_id")["concept_label"].agg(set)
+    for _, row in found.iterrows():
+        labels = {*row["matched"], *row["missing"], *(one["asked"] for one in row["near"])}
+        assert labels == ({"Java", "SQL", "JavaScript"} if row["vacancy_id"] == "v1" else has["v2"])
+        assert set(row["matched"]) == labels & has[row["person_id"]]
+        assert 0 < row["score"] <= 1
+    of_java = found[found["vacancy_id"] == "v1"].sort_values("rank")
+    assert of_java["rank"].tolist() == [1, 2, 3]
+    assert of_java["score"].is_monotonic_decreasing
+    most = (
+        skills[skills["source"] == "test"]
+        .groupby("record_id")["concept_label"]
+        .agg(lambda of: len({"Java", "SQL", "JavaScript"} & set(of)))
+    )
+    assert most[of_java["person_id"].iloc[0]] == most.max() or "SQL" in of_java["matched"].iloc[0]
+    assert submit(main, *options).code == 0
+    again = read(root, "matches")
+    assert {*again[again["vacancy_id"] == "v1"]["matched"].explode().dropna()} <= {"Java", "SQL"}
+
+    ids = tmp_path / "ids.csv"
+    pd.DataFrame({"source": ["test"], "record_id": [of_java["person_id"].iloc[0]]}).to_csv(ids, index=False)
+    assert submit(forget, "--records", ids, "--output", root).code == 0
+    assert read(root, "matches").empty
+    ended = submit(main, "--output", root, "--people", "nobody", "--vacancies", "jobs")
+    assert (ended.code, "source nobody has no skills" in ended.err) == (2, True)
