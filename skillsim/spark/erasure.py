@@ -15,6 +15,7 @@ from skillsim.schemas import (
     FORGOTTEN,
     LINK_CHANGES,
     LINKS,
+    MATCHES,
     MENTIONS,
     NORMALISED_SKILLS,
     OVERRIDES,
@@ -37,6 +38,7 @@ _HOLDERS = (
     PAIRS,
     LINKS,
     LINK_CHANGES,
+    MATCHES,
     CANDIDATES,
     EMBEDDINGS,
     TEXTS,
@@ -70,6 +72,7 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     records = gone.select("source", "record_id")
     erased = Erased(asked.count(), records.distinct().count(), gone.count(), 0)
     _forget_clusters(tables, gone)
+    tables.clear(MATCHES)  # of others too: spellings of the records may name their skills
     for table in (NORMALISED_SKILLS, DUPLICATES, MENTIONS):
         tables.delete(table, records)
     forget_overrides(asked.sparkSession, tables, orphans(tables))

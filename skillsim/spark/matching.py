@@ -48,7 +48,8 @@ def match(
     `optional`: a source whose records, of the same ids as the vacancies, name what is asked for as optional. `floor`
     and `most` as in skillsim.matching.nearness. Raises RecordsError where a source has no skills.
     """
-    skills = _skills(tables)
+    sources = [people, vacancies, *([optional] if optional else [])]
+    skills = tables.stage("matches_skills", _skills(tables).where(F.col("source").isin(sources)))
     held = skills.where(F.col("source") == people).select(F.col("record_id").alias("person_id"), "skill").distinct()
     weight = F.when(F.col("source") == vacancies, ESSENTIAL).when(F.col("source") == optional, OPTIONAL)
     asked = (
@@ -78,7 +79,7 @@ def match(
 
 
 def _skills(tables: Tables) -> DataFrame:
-    """(source, record_id, skill, label, vector_key, model_id) of what is a skill: a concept, else a cluster, else a text.
+    """(source, record_id, skill, label, vector_key, model_id); a skill is a concept, else a cluster, else a text.
 
     The vector that stands for it is that of the preferred label, the leader, the text.
     """
@@ -189,12 +190,6 @@ def _in_words(asked: Asked, vacancy: int, skills: list[int]) -> tuple[list[str],
     """Labels of what is matched, near and missing."""
     told = reasons(asked.matrix[vacancy], _people([skills], len(asked.skills)), asked.near, asked.rare)
     labels = asked.labels
-    near = [
-        {"asked": labels[one.skill], "has": labels[one.by]}
-        for one in told
-        if one.kind is Kind.NEAR and one.by is not None
-    ]
-    matched, missing = (
-        [labels[one.skill] for one in told if one.kind is kind] for kind in (Kind.MATCHED, Kind.MISSING)
-    )
-    return matched, near, missing
+    near = [{"asked": labels[one.skill], "has": labels[one.by]} for one in told if one.by not in (None, one.skill)]
+    alike = [[labels[one.skill] for one in told if one.kind is kind] for kind in (Kind.MATCHED, Kind.MISSING)]
+    return alike[0], near, alike[1]

@@ -31,6 +31,7 @@ STAGED = frozenset(
         "links",
         "links_todo",
         "matches",
+        "matches_skills",
         "members",
         "mentions",
         "named",

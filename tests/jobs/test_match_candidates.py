@@ -1,4 +1,4 @@
-"""People and vacancies of a run, matched on the command line: scores as the arrays have them, and what is said of them."""
+"""People and vacancies of a run, matched on the command line, and what is said of them."""
 
 import shutil
 from collections.abc import Callable
