@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: skillsim needs Python 3.11 or later; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --constraint constraints.txt $(PIP_ARGS) --editable '.[spark,connect,charts,excel,train,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt $(PIP_ARGS) --editable '.[spark,connect,charts,excel,map,train,dev]'
 	@touch $@
 
 $(READY): $(INSTALLED) skillsim/spark/session.py skillsim/spark/java.py

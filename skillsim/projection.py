@@ -22,8 +22,8 @@ _BLOCK = 2_048
 
 @dataclass(frozen=True)
 class Projection:
-    """`mean`: (dimension,), `components`: (dimension, c) of PCA; `sample`: (m, c) fitted vectors, `places`: (m, 2) theirs
-    on the map of neighbours."""
+    """`mean`: (dimension,), `components`: (dimension, c) of PCA; `sample`: (m, c) fitted vectors; `places`: (m, 2) of
+    those on the map of neighbours."""
 
     mean: Floats
     components: Floats

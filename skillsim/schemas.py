@@ -376,6 +376,24 @@ MATCHES = Table(
     key=("vacancies", "people", "vacancy_id", "rank"),
 )
 
+SKILL_MAP = Table(
+    "skill_map",
+    _schema(
+        ("cluster_id", _STR),
+        ("representative", _STR),
+        ("mentions", pa.int64()),
+        ("status", _STR),
+        ("concept_label", _STR),
+        ("group_label", _STR),
+        ("x", _F32),  # on the map that keeps neighbours together
+        ("y", _F32),
+        ("pca_x", _F32),
+        ("pca_y", _F32),
+        ("run_id", _STR),
+    ),
+    key=("cluster_id",),
+)
+
 RUNS = Table(
     "runs",
     _schema(
@@ -457,6 +475,7 @@ TABLES = {
         DUPLICATES,
         NORMALISED_SKILLS,
         MATCHES,
+        SKILL_MAP,
         RUNS,
         FORGOTTEN,
         LEASES,

@@ -20,6 +20,7 @@ from skillsim.schemas import (
     NORMALISED_SKILLS,
     OVERRIDES,
     PAIRS,
+    SKILL_MAP,
     TEXTS,
 )
 from skillsim.spark.overrides import forget_overrides
@@ -39,6 +40,7 @@ _HOLDERS = (
     LINKS,
     LINK_CHANGES,
     MATCHES,
+    SKILL_MAP,
     CANDIDATES,
     EMBEDDINGS,
     TEXTS,
@@ -72,7 +74,8 @@ def forget(tables: Tables, asked: DataFrame) -> Erased:
     records = gone.select("source", "record_id")
     erased = Erased(asked.count(), records.distinct().count(), gone.count(), 0)
     _forget_clusters(tables, gone)
-    tables.clear(MATCHES)  # of others too: spellings of the records may name their skills
+    for table in (MATCHES, SKILL_MAP):  # of others too: spellings of the records may name their skills
+        tables.clear(table)
     for table in (NORMALISED_SKILLS, DUPLICATES, MENTIONS):
         tables.delete(table, records)
     forget_overrides(asked.sparkSession, tables, orphans(tables))

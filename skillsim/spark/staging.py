@@ -42,6 +42,7 @@ STAGED = frozenset(
         "pairs_todo",
         "records",
         "settled",
+        "skill_map",
         "stars_0",
         "stars_1",
         "stars_below",

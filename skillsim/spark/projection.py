@@ -1,0 +1,48 @@
+"""The map of skills: fitted on the clusters with the most mentions, applied to all others on the executors."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from skillsim.encoder import unpack_vectors
+from skillsim.errors import TablesError
+from skillsim.projection import Projection
+from skillsim.schemas import CLUSTERS, EMBEDDINGS, NORMALISED_SKILLS, SKILL_MAP
+from skillsim.spark.tables import Tables
+
+LEAST = 8  # clusters that a map is made of
+_PLACES = "cluster_id string, x float, y float, pca_x float, pca_y float"
+
+
+def map_skills(tables: Tables, sample: int, min_records: int, run_id: str) -> int:
+    """SKILL_MAP of the clusters that are skills and that `min_records` records hold; how many.
+
+    `sample`: clusters, those with the most mentions, that it is fitted on. Raises TablesError where there are too few.
+    """
+    model_id = tables.read(NORMALISED_SKILLS).agg(F.max("model_id")).first()[0]
+    skills = tables.read(CLUSTERS).where("status != 'not_skill'")
+    clusters = skills.where(F.col("spellings")[0]["records"] >= min_records)
+    vectors = tables.read(EMBEDDINGS).where((F.col("model_id") == model_id) & (F.col("status") == "embedded"))
+    rows = clusters.join(vectors.select(F.col("text_key").alias("leader_key"), "vector"), on="leader_key", how="inner")
+    chosen = rows.orderBy(F.desc("mentions"), "cluster_id").limit(sample).select("vector").toArrow()
+    if chosen.num_rows < LEAST:
+        raise TablesError(
+            f"{tables.root} has {chosen.num_rows} clusters that {min_records} records hold; a map takes {LEAST}. Run "
+            "the main job with --set clusters.decision=auto, or lower report.min_records."
+        )
+    projection = Projection.fit(np.asarray(unpack_vectors(chosen["vector"]), np.float32))
+
+    def place(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            vectors = np.asarray(unpack_vectors(batch.column("vector")), np.float32)
+            columns = np.hstack([projection.neighbours(vectors), projection.pca(vectors)]).astype(np.float32)
+            arrays = [batch.column("cluster_id"), *map(pa.array, columns.T)]
+            yield pa.RecordBatch.from_arrays(arrays, names=["cluster_id", "x", "y", "pca_x", "pca_y"])
+
+    placed = rows.select("cluster_id", "vector").mapInArrow(place, _PLACES)
+    named = clusters.select("cluster_id", "representative", "mentions", "status", "concept_label", "group_label")
+    staged = tables.stage("skill_map", named.join(placed, on="cluster_id").withColumn("run_id", F.lit(run_id)))
+    tables.replace(SKILL_MAP, staged, {})
+    return staged.count()
