@@ -26,7 +26,7 @@ from skillsim.config import load_config
 from skillsim.errors import AuditError, ConfigError, TablesError
 from skillsim.normaliser import Normaliser
 from skillsim.review import write_sheet
-from skillsim.schemas import NORMALISED_SKILLS
+from skillsim.schemas import MATCHES, NORMALISED_SKILLS
 from skillsim.spark.audit import RECORD, check_groups, of_groups, outcomes
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
 from skillsim.spark.paths import is_uri, spark_path
@@ -46,7 +46,7 @@ def audit_groups(
     config: ConfigFile = None,
     set_: Assignments = None,
 ) -> None:
-    """Compare outcomes of groups: linked at all, share of skills linked, confidence, and selected."""
+    """Compare outcomes of groups: linked at all, share and confidence of links, matched to a vacancy, and selected."""
     console = Console(width=130)
     with held_tables("audit", output, config, set_) as (spark, tables, _):
         if not tables.exists(NORMALISED_SKILLS):
@@ -58,11 +58,14 @@ def audit_groups(
         chosen = read_csv(spark, selected, "--selected", RECORD) if selected is not None else None
         for what, count in check_groups(told, group, normalised).items():
             console.print(f"{what}: {count:,}")
-        values = outcomes(normalised, chosen).cache()
-        found = {
-            column: {outcome: compare(rows, smallest) for outcome, rows in of_groups(values, told, column).items()}
-            for column in group
-        }
+        try:
+            values = tables.stage("audited", outcomes(normalised, tables.read(MATCHES), chosen))
+            found = {
+                column: {outcome: compare(rows, smallest) for outcome, rows in of_groups(values, told, column).items()}
+                for column in group
+            }
+        finally:
+            tables.clear_staging()
     for column, of_column in found.items():
         show(console, column, of_column)
     if out is not None:

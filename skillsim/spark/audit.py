@@ -11,14 +11,15 @@ from skillsim.spark.record_ids import id_as_given
 
 RECORD = ["source", "record_id"]
 LINKED, SHARE, CONFIDENCE, SELECTED = "any skill linked", "share of skills linked", "confidence", "selected"
+MATCHED, MATCH_SCORE = "among the best of a vacancy", "score of the best match"
 MOST_GROUPS = 50
 
 
-def outcomes(normalised: DataFrame, selected: DataFrame | None = None) -> DataFrame:
-    """(source, record_id, outcome, value) of NORMALISED_SKILLS; repeats of an id are one person's.
+def outcomes(normalised: DataFrame, matches: DataFrame, selected: DataFrame | None = None) -> DataFrame:
+    """(source, record_id, outcome, value) of NORMALISED_SKILLS and MATCHES; repeats of an id are one person's.
 
     `selected`: (source, record_id) of those chosen later, in any way. A person of whom nothing was kept has no share
-    and no confidence, but was not linked.
+    and no confidence, but was not linked; one who is among the best of no vacancy has no score.
     """
     kept = F.col("status") != "rejected"
     matched = (F.col("status") == "matched").cast("double")
@@ -28,7 +29,12 @@ def outcomes(normalised: DataFrame, selected: DataFrame | None = None) -> DataFr
         F.avg(F.when(kept, matched)).alias(SHARE),
         F.avg(F.when(kept, sure)).alias(CONFIDENCE),
     )
-    told = [LINKED, SHARE, CONFIDENCE]
+    person = [F.col("people").alias("source"), F.col("person_id").alias("record_id")]
+    best = matches.groupBy(*person).agg(F.max("score").alias(MATCH_SCORE))
+    feeds = matches.select(F.col("people").alias("source")).distinct().withColumn("searched", F.lit(True))
+    people = people.join(best, on=RECORD, how="left").join(F.broadcast(feeds), on="source", how="left")
+    people = people.withColumn(MATCHED, F.when(F.col("searched"), F.col(MATCH_SCORE).isNotNull().cast("double")))
+    told = [LINKED, SHARE, CONFIDENCE, MATCHED, MATCH_SCORE]
     if selected is not None:
         chosen = selected.select(*RECORD).distinct().withColumn(SELECTED, F.lit(1.0))
         people = people.join(chosen, on=RECORD, how="left").fillna(0.0, SELECTED)

@@ -14,6 +14,7 @@ STAGED = frozenset(
     {
         "absent",
         "asked",
+        "audited",
         "candidates",
         "candidates_todo",
         "carried",
