@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from skillsim.audit import SMALLEST_GROUP, Comparison, compare
+from skillsim.audit import SMALLEST_GROUP, Comparison, Group, compare
 from skillsim.config import load_config
 from skillsim.errors import AuditError, ConfigError, TablesError
 from skillsim.normaliser import Normaliser
@@ -60,10 +60,7 @@ def audit_groups(
             console.print(f"{what}: {count:,}")
         try:
             values = tables.stage("audited", outcomes(normalised, tables.read(MATCHES), chosen))
-            found = {
-                column: {outcome: compare(rows, smallest) for outcome, rows in of_groups(values, told, column).items()}
-                for column in group
-            }
+            found = {column: compare_all(console, of_groups(values, told, column), smallest) for column in group}
         finally:
             tables.clear_staging()
     for column, of_column in found.items():
@@ -97,6 +94,20 @@ def audit_wordings(
         console.print(f"{kind}: {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of {share.n} linked alike")
     if out is not None:
         write_sheet(found, out)
+
+
+def compare_all(console: Console, groups: dict[str, list[Group]], smallest: int) -> dict[str, Comparison]:
+    """Of each outcome that two groups have enough people for. Raises AuditError where there is none."""
+    found, short = {}, None
+    for outcome, rows in groups.items():
+        try:
+            found[outcome] = compare(rows, smallest)
+        except AuditError as error:
+            short = error
+            console.print(f"{outcome}: not compared, {error}")
+    if not found:
+        raise short or AuditError("no record of the output has a group.")
+    return found
 
 
 def read_csv(spark: SparkSession, path: str, option: str, columns: list[str]) -> DataFrame:
