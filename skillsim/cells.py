@@ -145,6 +145,8 @@ def pairs_in_cell(
 def _choose(may: Bools, cosines: Floats, rank: Floats, most: tuple[int, int]) -> None:
     """Leave of each row no more than the nearest and the most frequent, in place."""
     many = np.flatnonzero(may.sum(axis=1) > sum(most))
+    if not len(many):
+        return
     chosen = np.zeros((len(many), len(rank)), dtype=bool)
     for order, size in ((-cosines[many], most[0]), (np.broadcast_to(rank, chosen.shape), most[1])):
         first = np.argpartition(np.where(may[many], order, np.inf), size - 1, axis=1)[:, :size]
