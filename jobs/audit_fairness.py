@@ -3,9 +3,10 @@
     spark-submit jobs/audit_fairness.py groups --output ROOT --groups FILE --group COLUMN [--selected FILE]
     python jobs/audit_fairness.py wordings --taxonomy ESCO
 
-`groups`: FILE is a CSV with the columns source and record_id, as they stand in the tables, and a column of groups
+`groups`: FILE is a CSV with the columns source and record_id, as the input has them, and a column of groups
 (gender, age band, region); that of --selected names in the same two columns who was chosen in the end, by whatever
-means. Only counts and means of groups leave the cluster, none of fewer people than --smallest.
+means. Only counts and means of groups leave the cluster, none of fewer people than --smallest; who knows totals, or
+compares two columns, may still work out what is not told.
 
 `wordings`: links pairs of wordings that mean one skill, British and American, gender-marked and not, on one machine.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 from rich.markup import escape
@@ -27,7 +29,7 @@ from skillsim.errors import AuditError, ConfigError, TablesError
 from skillsim.normaliser import Normaliser
 from skillsim.review import write_sheet
 from skillsim.schemas import MATCHES, NORMALISED_SKILLS
-from skillsim.spark.audit import RECORD, check_groups, of_groups, outcomes
+from skillsim.spark.audit import RECORD, check_groups, of_groups, outcomes, unknown_rows
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
 from skillsim.spark.paths import is_uri, spark_path
 from skillsim.wordings import OURS, compare_wordings, read_wordings, share_alike
@@ -48,6 +50,8 @@ def audit_groups(
 ) -> None:
     """Compare outcomes of groups: linked at all, share and confidence of links, matched to a vacancy, and selected."""
     console = Console(width=130)
+    if unfit := [one for place, one in enumerate(group) if one in (*RECORD, *group[:place]) or not one.isidentifier()]:
+        raise AuditError(f"--group {unfit[0]}: name each column of groups once, by letters, digits and underscores.")
     with held_tables("audit", output, config, set_) as (spark, tables, _):
         if not tables.exists(NORMALISED_SKILLS):
             raise TablesError(
@@ -56,7 +60,10 @@ def audit_groups(
         normalised = tables.read(NORMALISED_SKILLS)
         told = read_csv(spark, groups, "--groups", [*RECORD, *group])
         chosen = read_csv(spark, selected, "--selected", RECORD) if selected is not None else None
-        for what, count in check_groups(told, group, normalised).items():
+        counts = check_groups(told, group, normalised)
+        if chosen is not None:
+            counts["rows of --selected without a record"] = unknown_rows(chosen, normalised, "--selected")
+        for what, count in counts.items():
             console.print(f"{what}: {count:,}")
         try:
             values = tables.stage("audited", outcomes(normalised, tables.read(MATCHES), chosen))
@@ -68,7 +75,7 @@ def audit_groups(
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         told_of = {column: {name: asdict(one) for name, one in of.items()} for column, of in found.items()}
-        out.write_text(json.dumps(told_of, indent=1) + "\n", encoding="utf-8")
+        out.write_text(json.dumps(told_of, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 @app.command("wordings")
@@ -92,6 +99,7 @@ def audit_wordings(
     console.print(table)
     for kind, share in share_alike(found).items():
         console.print(f"{kind}: {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of {share.n} linked alike")
+    console.print(f"of {len(found)} pairs {int((~found['linked']).sum())} are linked on neither side")
     if out is not None:
         write_sheet(found, out)
 
@@ -111,20 +119,27 @@ def compare_all(console: Console, groups: dict[str, list[Group]], smallest: int)
 
 
 def read_csv(spark: SparkSession, path: str, option: str, columns: list[str]) -> DataFrame:
-    """Those columns as text. Raises AuditError where the file or one of them is missing."""
+    """Those columns as text. Raises AuditError where the file or one of them is missing, or a row is no row."""
     if not is_uri(path) and not Path(path).is_file():
         raise AuditError(f"{option} {path}: no such file.")
-    rows = spark.read.csv(spark_path(path), header=True, mode="FAILFAST", escape='"', multiLine=True)
-    if missing := [column for column in columns if column not in rows.columns]:
-        raise AuditError(f"{option} {path} has no column {missing[0]}. It has: {', '.join(rows.columns)}.")
-    return rows.select(*(rows[f"`{column}`"] for column in columns))
+    try:
+        rows = spark.read.csv(spark_path(path), header=True, mode="FAILFAST", escape='"', multiLine=True)
+        if missing := [column for column in columns if column not in rows.columns]:
+            raise AuditError(f"{option} {path} has no column {missing[0]}. It has: {', '.join(rows.columns)}.")
+        chosen = rows.select(*(rows[f"`{column}`"] for column in columns))
+        chosen.count()
+    except PySparkException as error:
+        said = str(error).splitlines()[0]
+        raise AuditError(f"{option} {path}: cannot be read as CSV with as many fields in each row ({said}).") from error
+    return chosen
 
 
 def show(console: Console, column: str, found: dict[str, Comparison]) -> None:
     table = Table("outcome", "group", "people", "mean", "ratio to the highest", "", title=column)
     for outcome, one in found.items():
         for place, row in enumerate(one.groups):
-            interval = f"{row.ratio:.2f} [{row.low:.2f}, {row.high:.2f}]" if place else ""
+            high = "" if row.high is None else f"{row.high:.2f}"
+            interval = f"{row.ratio:.2f} [{row.low:.2f}, {high}]" if place else ""
             cells = (outcome if not place else "", row.group, f"{row.n:,}", f"{row.mean:.3f}", interval, row.verdict)
             table.add_row(*map(escape, cells))
         if one.untold[1]:

@@ -5,7 +5,7 @@ that people used, from the clusters of the main job's tables there. --queries na
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +23,7 @@ from skillsim.normaliser import Normaliser
 from skillsim.review import write_sheet
 from skillsim.spark.expansion import observed_spellings
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
-from skillsim.text import parse_mention, text_key
+from skillsim.text import parse_mention
 
 
 def main(
@@ -49,7 +49,7 @@ def main(
     expander = Expander.of(Normaliser.from_esco(settings.taxonomy.path, config=settings), read_taxonomy(bundle))
     found = {one: expander.expand(one, concepts, each) for one in asked}
     if output is not None:
-        spellings = _observed(found, output, config, set_)
+        spellings = _observed(expander, asked, concepts, output, config, set_)
         expander = replace(expander, spellings=spellings)
         found = {one: expander.expand(one, concepts, each) for one in asked}
     console = Console(width=130)
@@ -57,7 +57,7 @@ def main(
         _show(console, one, terms, least)
     if out is not None:
         rows = [{"query": one, **asdict(term)} for one, terms in found.items() for term in terms]
-        write_sheet(pd.DataFrame(rows), out)
+        write_sheet(pd.DataFrame(rows, columns=["query", *(field.name for field in fields(Term))]), out)
 
 
 def _lines(path: Path) -> list[str]:
@@ -68,11 +68,12 @@ def _lines(path: Path) -> list[str]:
 
 
 def _observed(
-    found: dict[str, list[Term]], output: str, config: Path | None, set_: Sequence[str] | None
+    expander: Expander, asked: list[str], k: int, output: str, config: Path | None, set_: list[str] | None
 ) -> dict[str, list[str]]:
-    uris = sorted({term.concept_uri for terms in found.values() for term in terms if term.concept_uri})
-    keys = sorted({text_key(text) for one in found if (text := parse_mention(one).text)})
-    with held_tables("expand", output, config, list(set_ or [])) as (_, tables, settings):
+    uris = sorted({uri for one in asked for uri in expander.concepts(one, k)})
+    longest = expander.normaliser.max_length
+    keys = sorted({key for one in asked if (key := parse_mention(one, longest).text_key)})
+    with held_tables("expand", output, config, set_) as (_, tables, settings):
         return observed_spellings(tables, uris, keys, settings.report.min_records)
 
 

@@ -31,7 +31,8 @@ def main(
             (Path(tables.root) / "report.html").unlink(missing_ok=True)
     print(
         f"{erased.records:,} records with {erased.mentions:,} mentions erased, of {erased.asked:,} asked for; "
-        f"{erased.texts:,} texts went with them. The next run writes the report again."
+        f"{erased.texts:,} texts went with them. The next run writes the report again; matches and skill_map are empty "
+        "until their jobs run again."
     )
 
 

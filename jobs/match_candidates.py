@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from skillsim.matching import FLOOR, NEAR_SKILLS
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
 from skillsim.spark.matching import match
 
@@ -20,8 +21,8 @@ def main(
     vacancies: Annotated[str, typer.Option(help="source of the vacancies")],
     optional: Annotated[str | None, typer.Option(help="source of what the vacancies ask for as optional")] = None,
     best: Annotated[int, typer.Option(min=1, help="people of a vacancy")] = 10,
-    floor: Annotated[float, typer.Option(min=0, max=0.99, help="cosine from which two skills are near")] = 0.65,
-    near: Annotated[int, typer.Option(min=1, help="skills that are near to one")] = 20,
+    floor: Annotated[float, typer.Option(min=0, max=0.99, help="cosine from which two skills are near")] = FLOOR,
+    near: Annotated[int, typer.Option(min=1, help="skills that are near to one")] = NEAR_SKILLS,
     output: Output = None,
     config: ConfigFile = None,
     set_: Assignments = None,

@@ -50,7 +50,7 @@ class Compared:
     mean: float
     ratio: float
     low: float
-    high: float
+    high: float | None  # None where nobody has the outcome
     verdict: Verdict
 
 
@@ -70,7 +70,8 @@ class Comparison:
 def compare(groups: Sequence[Group], smallest: int = SMALLEST_GROUP, level: float = 0.95) -> Comparison:
     """Every group of `smallest` people or more, the smaller ones pooled where they are as many together.
 
-    Raises AuditError where fewer than two groups are left.
+    Of groups that stay untold something can be found out by whoever knows the total, or audits the same people by
+    another column. Raises AuditError where fewer than two groups are left.
     """
     told, untold = _pooled(groups, smallest)
     if len(told) < 2:
@@ -100,7 +101,7 @@ def _pooled(groups: Sequence[Group], smallest: int) -> tuple[list[Group], tuple[
 
 def _beside(one: Group, best: Group, z: float) -> Compared:
     if best.mean <= 0:
-        return Compared(one.name, one.n, one.mean, 1.0, 0.0, math.inf, Verdict.NONE)
+        return Compared(one.name, one.n, one.mean, 1.0, 0.0, None, Verdict.NONE)
     ratio = one.mean / best.mean
     centre, error = _log_ratio(one, best)
     low, high = math.exp(centre - z * error), math.exp(centre + z * error)
@@ -112,11 +113,11 @@ def _beside(one: Group, best: Group, z: float) -> Compared:
 
 
 def _log_ratio(one: Group, best: Group) -> tuple[float, float]:
-    """Logarithm of the ratio, and its standard error; with half a success more for each where one group has none
-    (Pettigrew, Gart and Thomas, Biometrika 1986)."""
-    if one.mean > 0:
+    """Logarithm of the ratio, and its standard error; with half a success and half a failure more for each where a
+    group has none or nothing else (Pettigrew, Gart and Thomas, Biometrika 1986)."""
+    if one.mean > 0 and one.variance > 0 and best.variance > 0:
         relative = [of.variance / (of.n * of.mean**2) for of in (one, best)]
         return math.log(one.mean / best.mean), math.sqrt(sum(relative))
-    means = [(of.n * of.mean + 0.5) / (of.n + 0.5) for of in (one, best)]
-    relative = [(1 - mean) / ((of.n + 0.5) * mean) for of, mean in zip((one, best), means, strict=True)]
+    means = [(of.n * of.mean + 0.5) / (of.n + 1) for of in (one, best)]
+    relative = [(1 - mean) / ((of.n + 1) * mean) for of, mean in zip((one, best), means, strict=True)]
     return math.log(means[0] / means[1]), math.sqrt(sum(relative))

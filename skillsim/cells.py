@@ -112,10 +112,10 @@ def pairs_in_cell(
 
     In a cell of concepts a pair has a cosine of `floor` at least, in one of initials one side is a single word.
     With `part`, of each text: only pairs of different parts. A new text is compared with the so many nearest of those
-    and the so many most frequent, in which the leader of its cluster is.
+    and the so many most frequent, in which the leader of its cluster is; one that is itself among the most frequent of
+    the cell, with all.
     """
-    fresh = np.flatnonzero(texts.new)
-    n = len(texts.vectors)
+    n, fresh = len(texts.vectors), np.flatnonzero(texts.new)
     rank = np.empty(n, dtype=np.float32)
     rank[np.argsort(-texts.mentions, kind="stable")] = np.arange(n)
     found = [np.empty(0, dtype=np.int64)]
@@ -129,29 +129,36 @@ def pairs_in_cell(
             may &= cosines >= floor
         elif cell <= _INITIALS:
             may &= texts.single != texts.single[rows][:, None]
-        _choose(may, cosines, rank, most)
+        crowded = np.flatnonzero((may.sum(axis=1) > sum(most)) & (rank[rows] >= most[1]))
+        for place in crowded.tolist():
+            others = np.flatnonzero(may[place])
+            others = others[_is_first(cell, texts, rows[[place]].repeat(len(others)), others)]
+            may[place] = False
+            may[place, _chosen(others, cosines[place], rank, most)] = True
         left, right = np.nonzero(may)
         left = rows[left]
         found.append(np.minimum(left, right) * n + np.maximum(left, right))
     pairs = np.unique(np.concatenate(found))
     for first in range(0, len(pairs), _PAIRS):
         left, right = np.divmod(pairs[first : first + _PAIRS], n)
-        alike = texts.single[left] == texts.single[right]
-        here = _first_shared(texts.cells[left], texts.cells[right], alike) == cell
+        here = _is_first(cell, texts, left, right)
         left, right = left[here], right[here]
         yield left, right, np.einsum("ij,ij->i", texts.vectors[left], texts.vectors[right])
 
 
-def _choose(may: Bools, cosines: Floats, rank: Floats, most: tuple[int, int]) -> None:
-    """Leave of each row no more than the nearest and the most frequent, in place."""
-    many = np.flatnonzero(may.sum(axis=1) > sum(most))
-    if not len(many):
-        return
-    chosen = np.zeros((len(many), len(rank)), dtype=bool)
-    for order, size in ((-cosines[many], most[0]), (np.broadcast_to(rank, chosen.shape), most[1])):
-        first = np.argpartition(np.where(may[many], order, np.inf), size - 1, axis=1)[:, :size]
-        np.put_along_axis(chosen, first, True, axis=1)
-    may[many] = chosen
+def _chosen(others: Rows, cosine: Floats, rank: Floats, most: tuple[int, int]) -> Rows:
+    """Of the texts that one could be compared with the nearest and the most frequent; all where they are few."""
+    if len(others) <= sum(most):
+        return others
+    nearest = others[np.argsort(-cosine[others], kind="stable")[: most[0]]]
+    frequent = others[np.argsort(rank[others], kind="stable")[: most[1]]]
+    return np.union1d(nearest, frequent)
+
+
+def _is_first(cell: int, texts: Texts, left: Rows, right: Rows) -> Bools:
+    """(pairs,): whether this is the first cell in which both are compared."""
+    alike = texts.single[left] == texts.single[right]
+    return _first_shared(texts.cells[left], texts.cells[right], alike) == cell
 
 
 def _first_shared(one: Rows, other: Rows, alike: Bools) -> Rows:

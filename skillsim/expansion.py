@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from skillsim.esco import Taxonomy
 from skillsim.normaliser import Normaliser
@@ -82,14 +83,18 @@ class Expander:
             Term(spelling, Kind.SPELLING, None, "", 1.0) for spelling in self.spellings.get(text_key(link["text"]), ())
         ]
         found = own[:each]
-        for candidate in (link["candidates"] or [])[:k]:
-            found += self._terms(candidate["concept_uri"], float(candidate["score"]), each)
+        for uri, score in _meant(link)[:k]:
+            found += self._terms(uri, score, each)
         seen, kept = {link["text"], query.casefold()}, []
         for term in found:
             if term.term.casefold() not in seen:
                 seen.add(term.term.casefold())
                 kept.append(term)
         return kept
+
+    def concepts(self, query: str, k: int = 3) -> list[str]:
+        """URIs of the concepts whose terms `expand` gives."""
+        return [uri for uri, _ in _meant(self.normaliser.link_table([query]).to_pylist()[0])[:k]]
 
     def _terms(self, uri: str, score: float, each: int) -> Iterable[Term]:
         label = self.names[uri]
@@ -102,6 +107,15 @@ class Expander:
             Kind.RELATED: [self.names[one] for one in self.related.get(uri, ())],
         }
         return [Term(term, kind, uri, label, score) for kind, terms in named.items() for term in terms[:each]]
+
+
+def _meant(link: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """(concept, score) that a link may mean: what it is linked to, for certain, then by the decision."""
+    ranked = [(one["concept_uri"], float(one["score"])) for one in link["candidates"] or ()]
+    if link["status"] != "matched":
+        return ranked
+    linked = link["concept_uri"]
+    return [(linked, 1.0), *((uri, score) for uri, score in ranked if uri != linked)]
 
 
 def boolean_query(query: str, terms: Sequence[Term], least: float = 0.5, most: int = 30) -> str:

@@ -13,7 +13,6 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sparse_dot_topn import sp_matmul_topn
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -21,7 +20,9 @@ Matrix = sparse.csr_matrix
 
 ESSENTIAL, OPTIONAL = 1.0, 0.5
 NEAR_ENOUGH = 0.8  # of a skill, for whoever has near ones only
-_BLOCK = 1_024
+# Cosine from which skills are near, and how many are to one, unless the user says otherwise.
+FLOOR, NEAR_SKILLS = 0.5, 20
+_BLOCK = 512  # rows whose products with all others are held at once
 
 
 class Kind(StrEnum):
@@ -72,7 +73,7 @@ def nearness(vectors: Floats, floor: float, most: int) -> Matrix:
 
 
 def top_matches(vacancies: Matrix, people: Matrix, near: Matrix, rare: Floats, k: int) -> Matrix:
-    """(vacancies, people): the `k` best scores of each vacancy above 0, best first in its row. A score is 0..1.
+    """(vacancies, people): the `k` best scores of each vacancy above 0; of equals the first. A score is 0..1.
 
     `vacancies`: (n, skills), ESSENTIAL or OPTIONAL where asked for; `people`: (m, skills), 1 where held; `near`:
     (skills, skills), without a diagonal.
@@ -83,7 +84,18 @@ def top_matches(vacancies: Matrix, people: Matrix, near: Matrix, rare: Floats, k
     credit.data = np.minimum(credit.data, NEAR_ENOUGH)
     credit = credit.maximum(has[asked])
     weights = _weights(vacancies, rare)[:, asked]
-    return sp_matmul_topn(weights.tocsr(), credit.tocsr(), top_n=k, sort=True, threshold=0.0)
+    n, m = weights.shape[0], credit.shape[1]
+    found = [sparse.csr_matrix((0, m), dtype=np.float32)]
+    for start in range(0, n, _BLOCK):
+        scores = np.minimum((weights[start : start + _BLOCK] @ credit).toarray(), 1)
+        least = -np.partition(-scores, k - 1, axis=1)[:, k - 1] if k < m else np.zeros(len(scores))
+        row, person = np.nonzero((scores >= least[:, None]) & (scores > 0))
+        order = np.lexsort((person, -scores[row, person], row))
+        row, person = row[order], person[order]
+        kept = np.arange(len(row)) - np.searchsorted(row, row) < k
+        row, person = row[kept], person[kept]
+        found.append(sparse.csr_matrix((scores[row, person], (row, person)), shape=scores.shape))
+    return sparse.vstack(found, format="csr")
 
 
 def _weights(vacancies: Matrix, rare: Floats) -> Matrix:

@@ -3,7 +3,6 @@
 `skillsim/data/wordings.csv` has pairs (kind, one, other) written for this; a file of one's own has the same columns.
 """
 
-from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -34,22 +33,20 @@ def read_wordings(path: Path = OURS) -> pd.DataFrame:
 
 
 def compare_wordings(normaliser: Normaliser, wordings: pd.DataFrame) -> pd.DataFrame:
-    """`wordings`, with the outcome of each side (the concept it is matched with, else its status) and whether both are
-    alike."""
-    outcomes = {side: _outcomes(normaliser, wordings[side].tolist()) for side in ("one", "other")}
-    found = wordings.assign(**{f"{side}_outcome": of for side, of in outcomes.items()})
-    return found.assign(alike=found["one_outcome"] == found["other_outcome"])
-
-
-def _outcomes(normaliser: Normaliser, strings: Sequence[str]) -> list[str]:
-    links = normaliser.link(strings)
-    return links["concept_label"].where(links["status"] == "matched", links["status"]).tolist()
+    """`wordings`, with the outcome of each side (the concept it is matched with, else its status), whether either is
+    linked, and whether both are alike."""
+    links = {side: normaliser.link(wordings[side].tolist()) for side in ("one", "other")}
+    matched = {side: of["status"] == "matched" for side, of in links.items()}
+    uris = {side: of["concept_uri"].where(matched[side], "") for side, of in links.items()}
+    shown = {f"{side}_outcome": of["concept_label"].where(matched[side], of["status"]) for side, of in links.items()}
+    linked = matched["one"] | matched["other"]
+    return wordings.assign(**shown, linked=linked, alike=uris["one"] == uris["other"])
 
 
 def share_alike(found: pd.DataFrame) -> dict[str, Score]:
-    """By kind, with Wilson's interval."""
+    """Of the pairs of which either side is linked, by kind, with Wilson's interval."""
     shares = {}
-    for kind, alike in found.groupby("kind")["alike"]:
+    for kind, alike in found[found["linked"]].groupby("kind")["alike"]:
         told = binomtest(int(alike.sum()), len(alike))
         interval = told.proportion_ci(0.95, "wilson")
         shares[str(kind)] = Score(float(told.statistic), float(interval.low), float(interval.high), len(alike))

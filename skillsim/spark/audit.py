@@ -18,12 +18,13 @@ MOST_GROUPS = 50
 def outcomes(normalised: DataFrame, matches: DataFrame, selected: DataFrame | None = None) -> DataFrame:
     """(source, record_id, outcome, value) of NORMALISED_SKILLS and MATCHES; repeats of an id are one person's.
 
-    `selected`: (source, record_id) of those chosen later, in any way. A person of whom nothing was kept has no share
-    and no confidence, but was not linked; one who is among the best of no vacancy has no score.
+    `selected`: (source, record_id) of those chosen later, in any way. A person who names no skill has no share and no
+    confidence, but was not linked; one who is among the best of no vacancy has no score.
     """
-    kept = F.col("status") != "rejected"
+    kept = ~F.col("status").isin("rejected", "not_skill")
     matched = (F.col("status") == "matched").cast("double")
-    sure = F.coalesce("probability", "score", F.lit(0.0))
+    said = F.when(F.col("method").isin("lexicon", "override") & (F.col("status") == "matched"), 1.0)
+    sure = F.coalesce("probability", "score", said, F.lit(0.0))
     people = normalised.groupBy("source", id_as_given().alias("record_id")).agg(
         F.max(matched).alias(LINKED),
         F.avg(F.when(kept, matched)).alias(SHARE),
@@ -57,12 +58,19 @@ def check_groups(groups: DataFrame, columns: Sequence[str], normalised: DataFram
             raise AuditError(f"column {column} has {found:,} groups, an audit at most {MOST_GROUPS}. Band it first.")
     people = normalised.select("source", id_as_given().alias("record_id")).distinct()
     without = people.join(groups, on=RECORD, how="left_anti").count()
-    unknown = groups.join(people, on=RECORD, how="left_anti").count()
-    if unknown == groups.count():
+    return {"records without a group": without, "rows without a record": unknown_rows(groups, normalised, "--groups")}
+
+
+def unknown_rows(rows: DataFrame, normalised: DataFrame, option: str) -> int:
+    """How many of `rows` name no record. Raises AuditError where none names one."""
+    people = normalised.select("source", id_as_given().alias("record_id")).distinct()
+    unknown = rows.join(people, on=RECORD, how="left_anti").count()
+    if unknown == rows.count():
         raise AuditError(
-            "no row of the groups names a record of the output: source and record_id are those of normalised_skills."
+            f"no row of {option} names a record of the output: source is the feed's name (input.source), record_id the "
+            "id as the input has it."
         )
-    return {"records without a group": without, "rows without a record": unknown}
+    return unknown
 
 
 def of_groups(outcomes: DataFrame, groups: DataFrame, column: str) -> dict[str, list[Group]]:

@@ -133,9 +133,9 @@ def _near(asked: pa.Table, skills: DataFrame, floor: float, most: int) -> DataFr
             vectors = np.asarray(unpack_vectors(batch.column("vector")), np.float32)
             left, right, near = nearest(matrix, vectors, floor, most + 1)
             of = batch.select(["skill", "label"]).take(pa.array(right))
-            yield pa.RecordBatch.from_pydict(
-                {"asked": [names[row] for row in left], "skill": of.column(0), "label": of.column(1), "near": near}
-            )
+            asked_for = pa.array([names[row] for row in left], pa.string())
+            columns = [asked_for, of.column(0), of.column(1), pa.array(near, pa.float32())]
+            yield pa.RecordBatch.from_arrays(columns, names=["asked", "skill", "label", "near"])
 
     held = skills.where("vector IS NOT NULL").select("skill", "label", "vector")
     found = held.mapInArrow(run, "asked string, skill string, label string, near float").where("asked != skill")
@@ -149,6 +149,7 @@ def _matches(held: DataFrame, asked: Asked, k: int) -> DataFrame:
 
     def best(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
+            batch = batch.sort_by("person_id")  # of equals the first are kept
             skills = [[places[one] for one in of if one in places] for of in batch.column("skills").to_pylist()]
             found = top_matches(asked.matrix, _people(skills, len(places)), asked.near, asked.rare, k).tocoo()
             yield pa.RecordBatch.from_pydict(

@@ -30,8 +30,8 @@ def properties(table: Table) -> dict[str, str]:
 
 
 def statistics(table: Table) -> dict[str, str]:
-    """The log keeps each file's least and greatest values: those of keys alone, never of what people wrote."""
-    counted = [column for column in table.key if column not in ("record_id", *table.partition_by)]
+    """The log keeps each file's least and greatest values: those of keys alone, never of what people wrote, nor ids."""
+    counted = [column for column in table.key if column not in ("record_id", "vacancy_id", *table.partition_by)]
     return {"delta.dataSkippingStatsColumns": ",".join(counted)}
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from skillsim.config import SparkConfig
+from skillsim.matching import FLOOR, NEAR_SKILLS
 from skillsim.schemas import CLUSTERS, EMBEDDINGS, LABELS, MATCHES, NORMALISED_SKILLS
 from skillsim.spark.matching import match
 from skillsim.spark.session import get_session
@@ -64,7 +65,7 @@ def main(
         tables.append(NORMALISED_SKILLS, rows.select(*NORMALISED_SKILLS.schema.names))
         count = tables.read(NORMALISED_SKILLS).count()
         started = time.perf_counter()
-        found = match(tables, "people", "vacancies", None, 10, 0.65, 20, "benchmark")
+        found = match(tables, "people", "vacancies", None, 10, FLOOR, NEAR_SKILLS, "benchmark")
         seconds = time.perf_counter() - started
         scores = tables.read(MATCHES).where("rank = 1").agg(F.avg("score"), F.min("score")).first()
     console.print(

@@ -21,7 +21,7 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from skillsim.matching import nearness, rarity, top_matches
+from skillsim.matching import FLOOR, NEAR_SKILLS, nearness, rarity, top_matches
 from skillsim.metrics import Score, bootstrap_weights
 from tests.benchmarks import RESULTS, machine, save, show
 
@@ -133,8 +133,8 @@ def systems(
 def main(
     root: Path,
     records: int = typer.Option(10_000, help="whose halves are searched"),
-    floor: float = typer.Option(0.35, help="cosine of skills from which they are near"),
-    most: int = typer.Option(50, help="near skills of one"),
+    floor: float = typer.Option(FLOOR, help="cosine of skills from which they are near"),
+    most: int = typer.Option(NEAR_SKILLS, help="near skills of one"),
     out: Path = typer.Option(RESULTS / "matching.json"),
 ) -> None:
     """Split, rank, print, save."""

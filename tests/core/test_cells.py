@@ -71,24 +71,29 @@ def test_each_pair_is_found_once(parts: int) -> None:
 
 
 def test_in_a_crowd_the_nearest_and_the_most_frequent_are_compared() -> None:
+    """Of what this is the first shared cell of; half of the texts share cell 0 too, before it."""
     random = np.random.default_rng(4)
     n, most = 80, (5, 3)
     vectors = random.normal(size=(n, 6)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    new, mentions = random.random(n) < 0.5, random.integers(1, 9, n)
-    crowd = Texts(np.ones((n, 1), np.int64), vectors, new, np.zeros(n, bool), mentions)
+    new, mentions, before = random.random(n) < 0.5, random.integers(1, 9, n), random.random(n) < 0.5
+    cells = np.column_stack([np.where(before, 0, 1), np.where(before, 1, 2**62)])
+    cells[cells == 2**62] = np.iinfo(np.int64).max
+    crowd = Texts(cells, vectors, new, np.zeros(n, bool), mentions)
     found = {
         frozenset(pair)
         for left, right, _ in pairs_in_cell(1, crowd, FLOOR, most=most)
         for pair in zip(left.tolist(), right.tolist(), strict=True)
     }
+    by_frequency = sorted(range(n), key=lambda row: (-mentions[row], row))
     expected, all_near = set(), set()
     for row in np.flatnonzero(new).tolist():
         near = [other for other in range(n) if other != row and vectors[row] @ vectors[other] >= FLOOR]
-        nearest = sorted(near, key=lambda other: -(vectors[row] @ vectors[other]))[: most[0]]
-        frequent = sorted(near, key=lambda other: (-mentions[other], other))[: most[1]]
-        chosen = {*nearest, *frequent} if len(near) > sum(most) else near
-        expected |= {frozenset((row, other)) for other in chosen}
-        all_near |= {frozenset((row, other)) for other in near}
+        here = [other for other in near if not (before[row] and before[other])]
+        nearest = sorted(here, key=lambda other: -(vectors[row] @ vectors[other]))[: most[0]]
+        frequent = [other for other in by_frequency if other in here][: most[1]]
+        free = len(here) <= sum(most) or row in by_frequency[: most[1]]
+        expected |= {frozenset((row, other)) for other in (here if free else {*nearest, *frequent})}
+        all_near |= {frozenset((row, other)) for other in here}
     assert found == expected
     assert 100 < len(expected) < 0.8 * len(all_near)

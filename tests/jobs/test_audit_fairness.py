@@ -62,6 +62,7 @@ def test_it_finds_who_is_linked_less(continued: Path, submit: Callable[..., obje
     assert [row["group"] for row in found["selected"]["groups"]] == ["a", "b"]
     assert found["selected"]["groups"][1]["verdict"] == "below four fifths"
     assert set(found) == {"any skill linked", "share of skills linked", "confidence", "selected"}
+    assert found["any skill linked"]["groups"][1]["verdict"] == "below four fifths"
     refused = {
         "column place has": ("--groups", path, "--group", "place"),
         "has no column age. It has: source, record_id, gender, place": ("--groups", path, "--group", "age"),

@@ -21,7 +21,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from skillsim.overrides import Override
-from skillsim.schemas import LINKS, MENTIONS, NORMALISED_SKILLS, SCHEMA_VERSION, TABLES, Table
+from skillsim.schemas import LINKS, MENTIONS, NORMALISED_SKILLS, PAIRS, SCHEMA_VERSION, TABLES, Table
 from skillsim.spark.erasure import forget
 from skillsim.spark.job import held_tables
 from skillsim.spark.migrations import migrate
@@ -149,6 +149,23 @@ def test_decisions_of_schema_version_4_stand(spark: SparkSession, tmp_path: Path
     assert (tables.outdated, read_overrides(tables)) == ([], [override])
     store_overrides(spark, tables, [replace(override, representative="java")])
     assert read_overrides(tables) == [replace(override, representative="java")]
+
+
+def test_pairs_of_schema_version_5_get_a_column(spark: SparkSession, tmp_path: Path) -> None:
+    """Theirs have another pairs_id: texts are compared again, and the rows stand beside the new ones."""
+    path = str(tmp_path / "tables" / "pairs")
+    columns = "model_id string, pairs_id string, left_key string, right_key string, cosine float, score float"
+    old = spark.createDataFrame([("m", "p1", "a", "b", 0.5, 0.5)], columns)
+    old.write.format("delta").partitionBy("model_id").save(path)
+    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{VERSION_PROPERTY}' = '5')")
+    migrate(Tables(spark, str(tmp_path)))
+    tables = Tables(spark, str(tmp_path))
+    assert (tables.outdated, tables.read(PAIRS).columns) == ([], PAIRS.schema.names)
+    assert [tuple(row) for row in tables.read(PAIRS).collect()] == [("m", "p1", "a", "b", 0.5, 0.5, None)]
+    tables.append(
+        PAIRS, spark.createDataFrame([("m", "p2", "a", "b", 0.5, 0.5, "a")], f"{columns}, acronym_key string")
+    )
+    assert tables.read(PAIRS).count() == 2
 
 
 def test_tables_in_a_catalog_say_what_stays_in_their_log(
