@@ -20,8 +20,9 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
-# Of the mentions of all texts that an acronym may stand for, what it stands for has this share at least.
-MEANT = 0.8
+# What an acronym stands for has at least this share of the mentions of all that it may stand for, and is spelt out at
+# least this often for each time that the acronym is used: fewer are a coincidence as often as not.
+MEANT, SPELT_OUT = 0.8, 0.25
 
 # What became of a cluster between two partitions.
 CREATED, MERGED, SPLIT, ENDED = "created", "merged", "split", "ended"
@@ -59,7 +60,8 @@ def settled(left: Rows, right: Rows, acronym: Rows, counts: Rows, rank: Rows) ->
 
     `acronym`: (pairs,) the row of the side that is the other's initials, -1 where none is; the rest as in `stars`.
     An acronym stands for the most frequent text that it is paired with as its initials, and for such that are
-    paired with that one. Where these have less than MEANT of the mentions of all, nobody knows, and no pair holds.
+    paired with that one. Where these have less than MEANT of the mentions of all, or less than SPELT_OUT of its own,
+    nobody knows, and no pair holds.
     """
     holds = acronym < 0
     rows = np.flatnonzero(~holds)
@@ -69,7 +71,8 @@ def settled(left: Rows, right: Rows, acronym: Rows, counts: Rows, rank: Rows) ->
     _, first, group = np.unique(acronym[rows], return_index=True, return_inverse=True)
     chief = meant[first][group]
     agree = (meant == chief) | np.isin(_pair(meant, chief, len(rank)), _pair(left, right, len(rank)))
-    known = np.bincount(group, weights=counts[meant] * agree) >= MEANT * np.bincount(group, weights=counts[meant])
+    told, every = (np.bincount(group, weights=counts[meant] * of) for of in (agree, np.ones(len(rows))))
+    known = (told >= MEANT * every) & (told >= SPELT_OUT * counts[acronym[rows][first]])
     holds[rows] = agree & known[group]
     return holds
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from skillsim.clusters import CREATED, ENDED, MEANT, MERGED, SPLIT, ranks, stars
+from skillsim.clusters import CREATED, ENDED, MEANT, MERGED, SPELT_OUT, SPLIT, ranks, stars
 from skillsim.spark.tables import Tables
 
 # Pairs that one task decides: a kilobyte each.
@@ -35,7 +35,11 @@ def settled(pairs: DataFrame, texts: DataFrame) -> DataFrame:
     agree = with_chief.withColumns(ends).join(pairs, on=["left_key", "right_key"], how="left_semi")
     agree = agree.drop("left_key", "right_key").unionByName(with_chief.where("text_key = chief_key"))
     known = agree.groupBy("acronym_key").agg(F.sum("mentions").alias("told"), F.first("every").alias("every"))
-    clear = known.where(F.col("told") >= MEANT * F.col("every")).select("acronym_key")
+    own = texts.select(F.col("text_key").alias("acronym_key"), F.col("mentions").alias("own"))
+    clear = known.join(own, on="acronym_key", how="inner").where(
+        (F.col("told") >= MEANT * F.col("every")) & (F.col("told") >= SPELT_OUT * F.col("own"))
+    )
+    clear = clear.select("acronym_key")
     hold = agree.select("acronym_key", "text_key").join(clear, on="acronym_key", how="left_semi")
     kept = by_initials.join(hold, on=["acronym_key", "text_key"], how="left_semi").drop("text_key")
     return pairs.where(F.col("acronym_key").isNull()).unionByName(kept)

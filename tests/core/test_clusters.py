@@ -45,6 +45,8 @@ def test_literal_stars(edges: tuple[Edge, ...], leaders: list[int]) -> None:
         ((9, 79, 21), ((0, 1), (0, 2)), [False, False]),
         ((9, 4, 3, 3), ((0, 1), (0, 2), (0, 3), (2, 3)), [False, False, False, True]),  # what others say is not asked
         ((9, 8, 1, 1), ((0, 1), (0, 2), (0, 3), (1, 2)), [True, True, False, True]),
+        ((9, 2), ((0, 1),), [False]),  # spelt out too seldom
+        ((9, 2, 1), ((0, 1), (0, 2), (1, 2)), [True, True, True]),
     ],
 )
 def test_what_acronyms_stand_for(
