@@ -9,6 +9,7 @@ ones, are ever touched.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from scipy import sparse
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-Matrix = sparse.csr_matrix
+Matrix = Any  # scipy.sparse.csr_matrix
 
 ESSENTIAL, OPTIONAL = 1.0, 0.5
 NEAR_ENOUGH = 0.8  # of a skill, for whoever has near ones only

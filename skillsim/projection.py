@@ -46,7 +46,7 @@ class Projection:
 
     def pca(self, vectors: Floats) -> Floats:
         """(n, 2): the first two components."""
-        return (vectors - self.mean) @ self.components[:, :2]
+        return np.asarray((vectors - self.mean) @ self.components[:, :2], np.float32)
 
     def neighbours(self, vectors: Floats) -> Floats:
         """(n, 2): places on the map of neighbours; a fitted vector's is its own."""

@@ -21,8 +21,9 @@ def draw_map(points: pd.DataFrame, path: Path) -> None:
         spec = map_chart(points)
     except ImportError as error:
         raise ConfigError("a map of skills is drawn by altair: pip install 'skillsim[map]'.") from error
+    library = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub asks for a snippet
     templates = Environment(loader=PackageLoader("skillsim", "data"), autoescape=True, undefined=StrictUndefined)
-    page = templates.get_template("map.html.j2").render(library=vl_convert.javascript_bundle(), spec=spec)
+    page = templates.get_template("map.html.j2").render(library=library, spec=spec)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
 

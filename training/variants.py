@@ -130,7 +130,8 @@ class ScoredPairs:
         near = self.scores >= threshold
         counts = np.bincount(self.rows[near].ravel(), minlength=self.n)
         rank = ranks(counts, np.array([f"{row:09d}" for row in range(self.n)]))
-        near[near] = settled(*self.rows[near].T, self.acronym[near], counts, rank)
+        left, right = self.rows[near].T
+        near[near] = settled(left, right, self.acronym[near], counts, rank)
         left, right = self.rows[near].T
         return stars(left, right, self.scores[near].astype(np.float32), rank)
 

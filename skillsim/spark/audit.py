@@ -40,7 +40,7 @@ def outcomes(normalised: DataFrame, matches: DataFrame, selected: DataFrame | No
         chosen = selected.select(*RECORD).distinct().withColumn(SELECTED, F.lit(1.0))
         people = people.join(chosen, on=RECORD, how="left").fillna(0.0, SELECTED)
         told.append(SELECTED)
-    return people.unpivot(RECORD, told, "outcome", "value").where("value IS NOT NULL")
+    return people.unpivot((*RECORD,), (*told,), "outcome", "value").where("value IS NOT NULL")
 
 
 def check_groups(groups: DataFrame, columns: Sequence[str], normalised: DataFrame) -> dict[str, int]:

@@ -51,7 +51,7 @@ def match(
     sources = [people, vacancies, *([optional] if optional else [])]
     skills = tables.stage("matches_skills", _skills(tables).where(F.col("source").isin(sources)))
     held = skills.where(F.col("source") == people).select(F.col("record_id").alias("person_id"), "skill").distinct()
-    weight = F.when(F.col("source") == vacancies, ESSENTIAL).when(F.col("source") == optional, OPTIONAL)
+    weight = F.when(F.col("source") == vacancies, ESSENTIAL).when(F.col("source") == F.lit(optional), OPTIONAL)
     asked = (
         skills.withColumn("weight", weight)
         .where("weight IS NOT NULL")

@@ -21,10 +21,10 @@ def map_skills(tables: Tables, sample: int, min_records: int, run_id: str) -> in
 
     `sample`: clusters, those with the most mentions, that it is fitted on. Raises TablesError where there are too few.
     """
-    model_id = tables.read(NORMALISED_SKILLS).agg(F.max("model_id")).first()[0]
+    models = tables.read(NORMALISED_SKILLS).where("model_id IS NOT NULL").select("model_id").limit(1)
     skills = tables.read(CLUSTERS).where("status != 'not_skill'")
     clusters = skills.where(F.col("spellings")[0]["records"] >= min_records)
-    vectors = tables.read(EMBEDDINGS).where((F.col("model_id") == model_id) & (F.col("status") == "embedded"))
+    vectors = tables.read(EMBEDDINGS).where("status = 'embedded'").join(models, on="model_id", how="left_semi")
     rows = clusters.join(vectors.select(F.col("text_key").alias("leader_key"), "vector"), on="leader_key", how="inner")
     chosen = rows.orderBy(F.desc("mentions"), "cluster_id").limit(sample).select("vector").toArrow()
     if chosen.num_rows < LEAST:
