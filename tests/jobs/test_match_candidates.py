@@ -16,6 +16,7 @@ from tests.spark.test_erasure import holders
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
 
+@pytest.mark.slow
 def test_the_best_people_of_each_vacancy_and_why(
     clustered: Run, job: Callable[..., Run], submit: Callable[..., object], tmp_path: Path
 ) -> None:
