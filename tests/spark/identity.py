@@ -22,7 +22,7 @@ TIES = 5
 _OF_THE_RUN = {"run_id", "ingested_at"}
 # What runs before have a part in: tests/spark/test_cluster_tables.py says what clusters must be.
 OF_THE_PAST = {"runs", "leases", "forgotten", "overrides", "link_changes", "cluster_history"}
-OF_THE_PAST |= {"cluster_members", "clusters", "pairs", "duplicates"}
+OF_THE_PAST |= {"cluster_members", "clusters", "pairs", "duplicates", "matches", "skill_map"}
 
 
 def read(root: Path, table: str) -> pd.DataFrame:

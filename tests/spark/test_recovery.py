@@ -45,6 +45,7 @@ def test_a_failed_text_that_nothing_holds_is_no_work(
     assert job(continued, records[:200], "report.min_records=3").summary.unchanged_since
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_each_commit_in_turn_ends_in_the_same_tables(
     fresh: Run,
     continued: Path,
