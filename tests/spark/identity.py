@@ -20,7 +20,7 @@ TOLERANCE = 1e-4
 # Of a thousand texts with thirty candidates each, a few have two candidates nearer to each other than that.
 TIES = 5
 _OF_THE_RUN = {"run_id", "ingested_at"}
-# What runs before have a part in: tests/spark/test_cluster_tables.py says what clusters must be.
+# What runs before, or other jobs, have a part in: tests/spark/test_cluster_tables.py says what clusters must be.
 OF_THE_PAST = {"runs", "leases", "forgotten", "overrides", "link_changes", "cluster_history"}
 OF_THE_PAST |= {"cluster_members", "clusters", "pairs", "duplicates", "matches", "skill_map"}
 
