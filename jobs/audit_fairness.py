@@ -24,13 +24,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from skillsim.audit import SMALLEST_GROUP, Comparison, Group, compare
-from skillsim.config import load_config
-from skillsim.errors import AuditError, ConfigError, TablesError
+from skillsim.errors import AuditError, TablesError
 from skillsim.normaliser import Normaliser
 from skillsim.review import write_sheet
 from skillsim.schemas import MATCHES, NORMALISED_SKILLS
 from skillsim.spark.audit import RECORD, check_groups, of_groups, outcomes, unknown_rows
-from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
+from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job, taxonomy_settings
 from skillsim.spark.paths import is_uri, spark_path
 from skillsim.wordings import OURS, compare_wordings, read_wordings, share_alike
 
@@ -87,9 +86,7 @@ def audit_wordings(
     set_: Assignments = None,
 ) -> None:
     """Compare what two wordings of one skill are linked to."""
-    settings = load_config(config, [*([f"taxonomy.path={taxonomy}"] if taxonomy is not None else []), *(set_ or [])])
-    if not settings.taxonomy.path:
-        raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
+    settings = taxonomy_settings(taxonomy, config, set_)
     pairs = read_wordings(wordings)
     found = compare_wordings(Normaliser.from_esco(settings.taxonomy.path, config=settings), pairs)
     console = Console(width=130)

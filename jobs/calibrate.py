@@ -15,11 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from skillsim.calibration import calibrate, draw
-from skillsim.config import load_config
-from skillsim.errors import ConfigError
 from skillsim.judged import DECIMALS, answers_of, outcomes, read_judged_strings
 from skillsim.normaliser import Normaliser
-from skillsim.spark.job import Assignments, ConfigFile, run_job
+from skillsim.spark.job import Assignments, ConfigFile, run_job, taxonomy_settings
 
 
 def main(
@@ -31,10 +29,7 @@ def main(
     set_: Assignments = None,
 ) -> None:
     """Find the thresholds from which a precision holds, by the decision as it is configured."""
-    named = [f"taxonomy.path={taxonomy}"] if taxonomy is not None else []
-    settings = load_config(config, [*named, *(set_ or [])])
-    if not settings.taxonomy.path:
-        raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
+    settings = taxonomy_settings(taxonomy, config, set_)
     strings = read_judged_strings(judged)
     normaliser = Normaliser.from_esco(settings.taxonomy.path, config=settings)
     # With thresholds as they are, what they turn into "not a skill" would be missing below them.

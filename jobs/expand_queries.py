@@ -15,14 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from skillsim.config import load_config
 from skillsim.errors import ConfigError
 from skillsim.esco import find_bundle, read_taxonomy
 from skillsim.expansion import Expander, Term, boolean_query
 from skillsim.normaliser import Normaliser
 from skillsim.review import write_sheet
 from skillsim.spark.expansion import observed_spellings
-from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
+from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job, taxonomy_settings
 from skillsim.text import parse_mention
 
 
@@ -39,9 +38,7 @@ def main(
     set_: Assignments = None,
 ) -> None:
     """Expand queries."""
-    settings = load_config(config, [*([f"taxonomy.path={taxonomy}"] if taxonomy is not None else []), *(set_ or [])])
-    if not settings.taxonomy.path:
-        raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
+    settings = taxonomy_settings(taxonomy, config, set_)
     asked = [*(query or []), *(_lines(queries) if queries is not None else [])]
     if not asked:
         raise ConfigError('no query: give one or more in quotes ("forklift operation"), or a file with --queries.')

@@ -12,7 +12,7 @@ import typer
 from pyspark.sql import SparkSession
 
 from skillsim.config import Config, load_config
-from skillsim.errors import BalanceError, SkillsimError, TablesError
+from skillsim.errors import BalanceError, ConfigError, SkillsimError, TablesError
 from skillsim.schemas import TABLES
 from skillsim.spark.lease import writer_lease
 from skillsim.spark.migrations import migrate
@@ -62,6 +62,15 @@ def held_tables(
     with writer_lease(spark, tables, f"{name}-{uuid.uuid4().hex[:8]}", settings.output.wait_minutes):
         migrate(tables)
         yield spark, tables, settings
+
+
+def taxonomy_settings(taxonomy: str | None, config: Path | None, assignments: list[str] | None) -> Config:
+    """Settings of a job that links on one machine. Raises ConfigError where they name no taxonomy."""
+    named = [f"taxonomy.path={taxonomy}"] if taxonomy is not None else []
+    settings = load_config(config, [*named, *(assignments or [])])
+    if not settings.taxonomy.path:
+        raise ConfigError("no taxonomy: give --taxonomy the ESCO zips or their folder (or set taxonomy.path).")
+    return settings
 
 
 def start_logging() -> None:
