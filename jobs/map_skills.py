@@ -4,7 +4,6 @@ The table `skill_map` has a row for each cluster: its place on a map that keeps 
 mentions and its group, for any dashboard. --page draws it.
 """
 
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from skillsim.schemas import SKILL_MAP
 from skillsim.skill_map import draw_map
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
 from skillsim.spark.projection import LEAST, map_skills
+from skillsim.spark.runs import new_run_id
 
 
 def main(
@@ -28,7 +28,7 @@ def main(
 ) -> None:
     """Fit, place, draw."""
     with held_tables("map", output, config, set_) as (_, tables, settings):
-        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        run_id = new_run_id(datetime.now(UTC))
         try:
             count = map_skills(tables, sample, settings.report.min_records, run_id)
         finally:

@@ -5,7 +5,6 @@ best people of each vacancy, and of each pair what is matched, near and missing:
 --optional names a third feed, with the vacancies' ids, of what is asked for as optional.
 """
 
-import uuid
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -14,6 +13,7 @@ import typer
 from skillsim.matching import FLOOR, NEAR_SKILLS
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
 from skillsim.spark.matching import match
+from skillsim.spark.runs import new_run_id
 
 
 def main(
@@ -29,7 +29,7 @@ def main(
 ) -> None:
     """Match, and say how many."""
     with held_tables("match", output, config, set_) as (spark, tables, _):
-        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        run_id = new_run_id(datetime.now(UTC))
         try:
             asked, found = match(tables, people, vacancies, optional, best, floor, near, run_id)
         finally:

@@ -4,7 +4,6 @@ Texts are compared that share a pivot: some of the texts themselves stand for th
 """
 
 import math
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from skillsim.spark.mentions import store_mentions
 from skillsim.spark.migrations import migrate
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
+from skillsim.spark.runs import new_run_id
 from skillsim.spark.slices import run_in_slices
 from skillsim.spark.sql import predicate
 from skillsim.spark.tables import Tables
@@ -67,7 +67,7 @@ class Deduplication:
         if self._tables.exists(NORMALISED_SKILLS):
             raise TablesError(f"--output {self._tables.root} holds the main job's tables. Give a folder of its own.")
         self._started = datetime.now(UTC)
-        self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        self._run_id = new_run_id(self._started)
         self._progress = Progress()
 
     def run(self) -> Deduplicated:

@@ -4,7 +4,6 @@ Each stage does only what is not done yet: first run, rerun, recovery and daily 
 """
 
 import logging
-import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +27,7 @@ from skillsim.spark.plan import Plan
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
 from skillsim.spark.report import collect_report
-from skillsim.spark.runs import Summary, finished_like_this, record_run, table_versions
+from skillsim.spark.runs import Summary, finished_like_this, new_run_id, record_run, table_versions
 from skillsim.spark.tables import Tables
 from skillsim.spark.texts import add_new_texts, remove_orphans
 
@@ -43,7 +42,7 @@ class Pipeline:
         self._config, self._bundle, self._ids = plan.config, plan.bundle, plan.ids
         self._decider, self._gathering = plan.decider, plan.gathering
         self._started = datetime.now(UTC)
-        self._run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        self._run_id = new_run_id(self._started)
         self._records = read_records(spark, plan.config.input)
         self._tables = Tables(spark, plan.config.output.root)
         if self._tables.exists(DUPLICATES):

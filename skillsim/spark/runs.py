@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -47,6 +48,11 @@ _DECISIVE = (
     NORMALISED_SKILLS,
     CLUSTERS,
 )
+
+
+def new_run_id(at: datetime) -> str:
+    """Sorts by time; no two are alike."""
+    return f"{at:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
 @dataclass(frozen=True)
