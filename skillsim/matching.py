@@ -1,12 +1,13 @@
-"""People and vacancies by their skills: how much of what a vacancy asks for a person has, and why. No Spark.
+"""People and vacancies by their skills: how well they fit, and why. No Spark.
 
-A skill is a concept, or the cluster of a text that has none. A vacancy asks for it in full or as optional; each counts
-by how rare it is among people. A person who lacks a skill but has near ones is given part of it: the sum of their
-nearness, at most NEAR_ENOUGH. Everything is a sparse product, so that only pairs that share a skill, or have near
-ones, are ever touched.
+A skill is a concept, or the cluster of a text that has none. Half of a score is coverage: how much of what a vacancy
+asks for a person has. It asks for a skill in full or as optional, and each counts by how rare it is among people. A
+person who lacks a skill but has near ones is given part of it: the sum of their nearness, at most NEAR_ENOUGH. The
+other half is how alike the profiles of both are, all their skills taken together (skillsim.skill_vectors): it tells
+people of a trade from those who share a word with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,9 +21,12 @@ Rows = npt.NDArray[np.int64]
 Matrix = Any  # scipy.sparse.csr_matrix
 
 ESSENTIAL, OPTIONAL = 1.0, 0.5
+COVERAGE = 0.5  # of a score
 NEAR_ENOUGH = 0.8  # of a skill, for whoever has near ones only
-# Cosine from which skills are near, and how many are to one, unless the user says otherwise.
-FLOOR, NEAR_SKILLS = 0.5, 20
+# Cosine of skill vectors from which skills are near, and how many are to one, unless the user says otherwise.
+FLOOR, NEAR_SKILLS = 0.4, 20
+# By the taxonomy: who can do what is narrower than a skill, or broader.
+NARROWER, BROADER = 0.8, 0.4
 _BLOCK = 512  # rows whose products with all others are held at once
 
 
@@ -73,22 +77,45 @@ def nearness(vectors: Floats, floor: float, most: int) -> Matrix:
     return sparse.csr_matrix((near[others], (left[others], right[others])), shape=(n, n))
 
 
-def top_matches(vacancies: Matrix, people: Matrix, near: Matrix, rare: Floats, k: int) -> Matrix:
-    """(vacancies, people): the `k` best scores of each vacancy above 0; of equals the first. A score is 0..1.
+def with_hierarchy(near: Matrix, narrower: Rows, broader: Rows) -> Matrix:
+    """`near` and what the taxonomy says: skill `narrower[i]` is a narrower one of skill `broader[i]`."""
+    values = np.repeat(np.array([NARROWER, BROADER], np.float32), len(narrower))
+    asked, has = np.concatenate([broader, narrower]), np.concatenate([narrower, broader])
+    return near.maximum(sparse.csr_matrix((values, (asked, has)), shape=near.shape))
 
-    `vacancies`: (n, skills), ESSENTIAL or OPTIONAL where asked for; `people`: (m, skills), 1 where held; `near`:
-    (skills, skills), without a diagonal.
+
+@dataclass(frozen=True)
+class Side:
+    """Vacancies or people. `skills`: (n, skills), of a vacancy ESSENTIAL or OPTIONAL, of a person 1; `profiles`: (n,
+    dimensions), unit vectors, zero for one without."""
+
+    skills: Matrix
+    profiles: Floats
+
+
+def score_blocks(vacancies: Side, people: Side, near: Matrix, rare: Floats) -> Iterator[Floats]:
+    """(some vacancies, people): scores, 0..1, of all vacancies in turn.
+
+    `near`: (skills, skills), without a diagonal; `rare`: (skills,).
     """
-    asked = np.flatnonzero(np.asarray((vacancies > 0).sum(axis=0)).ravel())
-    has = people.T.tocsr().astype(np.float32)
+    asked = np.flatnonzero(np.asarray((vacancies.skills > 0).sum(axis=0)).ravel())
+    has = people.skills.T.tocsr().astype(np.float32)
     credit = near[asked].astype(np.float32) @ has
     credit.data = np.minimum(credit.data, NEAR_ENOUGH)
     credit = credit.maximum(has[asked])
-    weights = _weights(vacancies, rare)[:, asked]
-    n, m = weights.shape[0], credit.shape[1]
-    found = [sparse.csr_matrix((0, m), dtype=np.float32)]
-    for start in range(0, n, _BLOCK):
-        scores = np.minimum((weights[start : start + _BLOCK] @ credit).toarray(), 1)
+    weights = _weights(vacancies.skills, rare)[:, asked]
+    for start in range(0, weights.shape[0], _BLOCK):
+        block = slice(start, start + _BLOCK)
+        covered = np.minimum((weights[block] @ credit).toarray(), 1)
+        alike = np.clip(vacancies.profiles[block] @ people.profiles.T, 0, 1)
+        yield COVERAGE * covered + (1 - COVERAGE) * alike
+
+
+def top_matches(vacancies: Side, people: Side, near: Matrix, rare: Floats, k: int) -> Matrix:
+    """(vacancies, people): the `k` best scores of each vacancy above 0; of equals the first."""
+    found = [sparse.csr_matrix((0, people.skills.shape[0]), dtype=np.float32)]
+    for scores in score_blocks(vacancies, people, near, rare):
+        m = scores.shape[1]
         least = -np.partition(-scores, k - 1, axis=1)[:, k - 1] if k < m else np.zeros(len(scores))
         row, person = np.nonzero((scores >= least[:, None]) & (scores > 0))
         order = np.lexsort((person, -scores[row, person], row))
@@ -107,7 +134,7 @@ def _weights(vacancies: Matrix, rare: Floats) -> Matrix:
 
 
 def reasons(vacancy: Matrix, person: Matrix, near: Matrix, rare: Floats) -> Sequence[Reason]:
-    """Of each skill that the vacancy, one row, asks for; what weighs most first. Weights times shares are the score."""
+    """Of each skill that the vacancy, one row, asks for: what weighs most first. Coverage is weights times shares."""
     weights = _weights(vacancy, rare)
     held = set(person.indices.tolist())
     found = []

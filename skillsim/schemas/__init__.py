@@ -65,7 +65,7 @@ __all__ = [
     "Table",
 ]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 OLDEST_SCHEMA_VERSION = 1  # that a run still migrates
 
 TABLES = {

@@ -96,7 +96,9 @@ MATCHES = Table(
         ("vacancy_id", STR),
         ("rank", INT),  # 1 is the best
         ("person_id", STR),
-        ("score", F64),  # how much of what the vacancy asks for the person has, 0..1 (skillsim.matching)
+        ("score", F64),  # how well they fit, 0..1: the mean of the next two (skillsim.matching)
+        ("coverage", F64),  # how much of what the vacancy asks for the person has
+        ("profile", F64),  # how alike all skills of both are, taken together
         ("matched", pa.list_(STR)),  # labels of skills, what weighs most first
         ("near", pa.list_(NEAR_SKILL)),
         ("missing", pa.list_(STR)),

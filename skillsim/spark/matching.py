@@ -1,6 +1,7 @@
 """Matches of the people of one source with the vacancies of another, over NORMALISED_SKILLS.
 
-What vacancies ask for, and which skills are near to that, is held by every task; people come in batches.
+What vacancies ask for, and which skills are near to that, is held by every task; people come in batches, each with the
+vectors of his or her skills.
 """
 
 import math
@@ -16,26 +17,42 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from scipy import sparse
 
-from skillsim.encoder import unpack_vectors
+from skillsim.encoder import Encoded, pack_vectors, unpack_vectors
 from skillsim.errors import RecordsError
-from skillsim.matching import ESSENTIAL, OPTIONAL, Kind, Matrix, nearest, rarity, reasons, top_matches
-from skillsim.schemas import CLUSTERS, EMBEDDINGS, LABELS, MATCHES, NORMALISED_SKILLS
+from skillsim.matching import (
+    BROADER,
+    COVERAGE,
+    ESSENTIAL,
+    NARROWER,
+    OPTIONAL,
+    Kind,
+    Matrix,
+    Side,
+    nearest,
+    rarity,
+    reasons,
+    top_matches,
+)
+from skillsim.schemas import CLUSTERS, EMBEDDINGS, LABELS, MATCHES, NORMALISED_SKILLS, RELATIONS
+from skillsim.skill_vectors import profiles
 from skillsim.spark.record_ids import id_as_given
+from skillsim.spark.skill_vectors import learn
 from skillsim.spark.tables import Tables
 
 # Skills asked for by the vacancies of one pass over the people.
 ASKED_AT_ONCE = 500_000
 _MATCHES = pa.schema([MATCHES.schema.field(name) for name in MATCHES.schema.names[2:-1]])
+_REASONS = pa.schema([MATCHES.schema.field(name) for name in ("coverage", "matched", "near", "missing")])
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the vacancies of a pass ask for. Columns of all matrices are `skills`."""
+    """What the vacancies of a pass ask for. Columns of its matrices are `skills`."""
 
     vacancy_ids: list[str]
     skills: list[str]
     labels: list[str]
-    matrix: Matrix
+    side: Side
     near: Matrix
     rare: np.ndarray
 
@@ -48,8 +65,7 @@ def match(
     `optional`: a source whose records, of the same ids as the vacancies, name what is asked for as optional. `floor`
     and `most` as in skillsim.matching.nearness. Raises RecordsError where a source has no skills.
     """
-    sources = [people, vacancies, *([optional] if optional else [])]
-    skills = tables.stage("matches_skills", _skills(tables).where(F.col("source").isin(sources)))
+    skills = tables.stage("matches_skills", _skills(tables))
     held = skills.where(F.col("source") == people).select(F.col("record_id").alias("person_id"), "skill").distinct()
     weight = F.when(F.col("source") == vacancies, ESSENTIAL).when(F.col("source") == F.lit(optional), OPTIONAL)
     asked = (
@@ -61,17 +77,15 @@ def match(
     for source, rows in ((people, held), (vacancies, asked)):
         if rows.isEmpty():
             raise RecordsError(f"source {source} has no skills in {tables.root}: normalise its records there first.")
-    known = (
-        skills.select("skill", "label", "vector_key", "model_id")
-        .distinct()
-        .groupBy("skill")
-        .agg(*(F.min(name).alias(name) for name in ("label", "vector_key", "model_id")))
+    named = tables.stage("matches_vectors", _with_vectors(tables, skills, held))
+    broader = (
+        tables.read(RELATIONS)
+        .where("predicate = 'broader'")
+        .join(tables.read(NORMALISED_SKILLS).select("taxonomy_id").distinct(), on="taxonomy_id", how="left_semi")
     )
-    vectors = tables.read(EMBEDDINGS).select("model_id", F.col("text_key").alias("vector_key"), "vector")
-    named = known.join(vectors, on=["model_id", "vector_key"], how="left").select("skill", "label", "vector")
     passes = math.ceil(asked.count() / ASKED_AT_ONCE)
     parts = [asked.where(F.pmod(F.xxhash64("vacancy_id"), F.lit(passes)) == one) for one in range(passes)]
-    found = [_matches(held, _asked(part, held, named, floor, most), k) for part in parts]
+    found = [_matches(held, named, _asked(part, held, named, broader, floor, most), k) for part in parts]
     stamp = {"vacancies": F.lit(vacancies), "people": F.lit(people), "run_id": F.lit(run_id)}
     rows = tables.stage("matches", reduce(DataFrame.unionByName, found).withColumns(stamp))
     tables.replace(MATCHES, rows, {"vacancies": vacancies, "people": people})
@@ -100,32 +114,61 @@ def _skills(tables: Tables) -> DataFrame:
     )
 
 
-def _asked(part: DataFrame, held: DataFrame, named: DataFrame, floor: float, most: int) -> Asked:
+def _with_vectors(tables: Tables, skills: DataFrame, held: DataFrame) -> DataFrame:
+    """(skill, label, rare, vector): how rare a skill is among the people, and its vector of skillsim.skill_vectors."""
+    known = skills.groupBy("skill").agg(*(F.min(name).alias(name) for name in ("label", "vector_key", "model_id")))
+    vectors = tables.read(EMBEDDINGS).select("model_id", F.col("text_key").alias("vector_key"), "vector")
+    named = known.join(vectors, on=["model_id", "vector_key"], how="left").select("skill", "label", "vector")
+    learnt = learn(skills.select("source", "record_id", "skill").distinct(), named.where("vector IS NOT NULL"))
+    people = held.select("person_id").distinct().count()
+
+    def describe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            skill, label, vector, count = batch.columns
+            rare = rarity(people, np.asarray(count.fill_null(0), np.float32))
+            own = pack_vectors(Encoded(learnt.skill_vectors(skill, vector).astype(np.float16), {}))
+            yield pa.RecordBatch.from_arrays([skill, label, pa.array(rare), own], ["skill", "label", "rare", "vector"])
+
+    counted = named.join(held.groupBy("skill").count(), on="skill", how="left")
+    return counted.mapInArrow(describe, "skill string, label string, rare float, vector binary")
+
+
+def _asked(part: DataFrame, held: DataFrame, named: DataFrame, broader: DataFrame, floor: float, most: int) -> Asked:
     """Of the (vacancy_id, skill, weight) rows of `part`."""
     rows = part.toPandas()
-    asked = part.select("skill").distinct().join(named, on="skill", how="inner").orderBy("skill").toArrow()
-    near = _near(asked, held.select("skill").distinct().join(named, on="skill", how="inner"), floor, most).toPandas()
-    labels = pd.concat([asked.select(["skill", "label"]).to_pandas(), near[["skill", "label"]]])
+    ids = part.select("skill").distinct()
+    others = named.join(held.select("skill").distinct(), on="skill", how="left_semi")
+    asked = named.join(ids, on="skill", how="left_semi").orderBy("skill").toArrow()
+    near = _near(asked, others, floor, most).unionByName(_by_hierarchy(ids, others, broader))
+    edges = near.groupBy("asked", "skill").agg(F.max("near").alias("near"), F.min("label").alias("label")).toPandas()
+    labels = pd.concat([asked.select(["skill", "label"]).to_pandas(), edges[["skill", "label"]]])
     labels = labels.drop_duplicates("skill").set_index("skill")["label"].sort_index()
     skills, n = labels.index, len(labels)
-    counts = held.join(part.select("skill").distinct(), on="skill").groupBy("skill").count().toPandas()
-    frequency = counts.set_index("skill")["count"].reindex(skills, fill_value=0).to_numpy(np.float32)
     vacancy, vacancy_ids = pd.factorize(rows["vacancy_id"], sort=True)
+    places = skills.get_indexer(asked["skill"].to_pylist())
+    rare = np.ones(n, np.float32)
+    rare[places] = asked["rare"]
+    of_skills = np.asarray(unpack_vectors(asked["vector"]), np.float32)
+    vectors = np.zeros((n, of_skills.shape[1]), np.float32)
+    vectors[places] = of_skills
     weights = (rows["weight"].to_numpy(np.float32), (vacancy, skills.get_indexer(rows["skill"])))
-    edges = (near["near"].to_numpy(np.float32), (skills.get_indexer(near["asked"]), skills.get_indexer(near["skill"])))
+    matrix = sparse.csr_matrix(weights, shape=(len(vacancy_ids), n))
+    close = (
+        edges["near"].to_numpy(np.float32),
+        (skills.get_indexer(edges["asked"]), skills.get_indexer(edges["skill"])),
+    )
     return Asked(
         vacancy_ids.tolist(),
         skills.tolist(),
         labels.tolist(),
-        sparse.csr_matrix(weights, shape=(len(vacancy_ids), n)),
-        sparse.csr_matrix(edges, shape=(n, n)),
-        rarity(held.select("person_id").distinct().count(), frequency),
+        Side(matrix, profiles(matrix.multiply(rare).tocsr(), vectors)),
+        sparse.csr_matrix(close, shape=(n, n)),
+        rare,
     )
 
 
-def _near(asked: pa.Table, skills: DataFrame, floor: float, most: int) -> DataFrame:
+def _near(asked: pa.Table, others: DataFrame, floor: float, most: int) -> DataFrame:
     """(asked, skill, label, near) of the `most` skills that are nearest to each of those asked for, itself left out."""
-    asked = asked.filter(asked["vector"].is_valid())
     names, matrix = asked["skill"].to_pylist(), np.asarray(unpack_vectors(asked["vector"]), np.float32)
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -137,60 +180,80 @@ def _near(asked: pa.Table, skills: DataFrame, floor: float, most: int) -> DataFr
             columns = [asked_for, of.column(0), of.column(1), pa.array(near, pa.float32())]
             yield pa.RecordBatch.from_arrays(columns, names=["asked", "skill", "label", "near"])
 
-    held = skills.where("vector IS NOT NULL").select("skill", "label", "vector")
-    found = held.mapInArrow(run, "asked string, skill string, label string, near float").where("asked != skill")
+    found = others.mapInArrow(run, "asked string, skill string, label string, near float").where("asked != skill")
     best = Window.partitionBy("asked").orderBy(F.desc("near"), "skill")
     return found.withColumn("place", F.row_number().over(best)).where(F.col("place") <= most).drop("place")
 
 
-def _matches(held: DataFrame, asked: Asked, k: int) -> DataFrame:
+def _by_hierarchy(asked: DataFrame, others: DataFrame, broader: DataFrame) -> DataFrame:
+    """As `_near`, of what the taxonomy says is narrower than a skill that is asked for, or broader."""
+    pairs = [("object_uri", "subject_uri", NARROWER), ("subject_uri", "object_uri", BROADER)]
+    edges = [
+        broader.select(F.col(of).alias("asked"), F.col(has).alias("skill"), F.lit(near).cast("float").alias("near"))
+        for of, has, near in pairs
+    ]
+    wanted = asked.withColumnRenamed("skill", "asked")
+    labels = others.select("skill", "label")
+    return edges[0].unionByName(edges[1]).join(wanted, on="asked", how="left_semi").join(labels, on="skill")
+
+
+def _matches(held: DataFrame, named: DataFrame, asked: Asked, k: int) -> DataFrame:
     """MATCHES' columns from vacancy_id to missing."""
     places = dict(zip(asked.skills, range(len(asked.skills)), strict=True))
 
     def best(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             batch = batch.sort_by("person_id")  # of equals the first are kept
-            skills = [[places[one] for one in of if one in places] for of in batch.column("skills").to_pylist()]
-            found = top_matches(asked.matrix, _people(skills, len(places)), asked.near, asked.rare, k).tocoo()
+            lists = batch.column("skills")
+            side = _people(lists, places)
+            found = top_matches(asked.side, side, asked.near, asked.rare, k).tocoo()
+            rows = np.split(side.skills.indices, side.skills.indptr[1:-1])
             yield pa.RecordBatch.from_pydict(
                 {
                     "vacancy": pa.array(found.row, pa.int32()),
                     "person_id": batch.column("person_id").take(pa.array(found.col)),
                     "score": pa.array(found.data, pa.float64()),
-                    "skills": pa.array([skills[person] for person in found.col], pa.list_(pa.int32())),
+                    "skills": pa.array([rows[person] for person in found.col], pa.list_(pa.int32())),
                 }
             )
 
     def why(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             rows = zip(batch.column("vacancy").to_pylist(), batch.column("skills").to_pylist(), strict=True)
-            told = [_in_words(asked, vacancy, skills) for vacancy, skills in rows]
-            matched, near, missing = zip(*told, strict=True) if told else ((), (), ())
+            told = pa.Table.from_pylist([_in_words(asked, vacancy, skills) for vacancy, skills in rows], _REASONS)
+            score, coverage = batch.column("score").to_numpy(), told["coverage"].to_numpy()
+            profile = (score - COVERAGE * coverage) / (1 - COVERAGE)
             ids = [asked.vacancy_ids[row] for row in batch.column("vacancy").to_pylist()]
             kept = {name: batch.column(name) for name in ("rank", "person_id", "score")}
-            lists = {"matched": matched, "near": near, "missing": missing}
-            columns = {"vacancy_id": ids} | kept | lists
-            yield pa.RecordBatch.from_arrays(
-                [pa.array(columns[field.name], field.type) for field in _MATCHES], schema=_MATCHES
-            )
+            lists = {name: told[name].combine_chunks() for name in ("coverage", "matched", "near", "missing")}
+            columns = {"vacancy_id": ids, **kept, **lists, "profile": np.clip(profile, 0, 1)}
+            yield pa.RecordBatch.from_pydict({name: columns[name] for name in _MATCHES.names}, schema=_MATCHES)
 
-    lists = held.groupBy("person_id").agg(F.sort_array(F.collect_list("skill")).alias("skills"))
+    skills = F.collect_list(F.struct("skill", "rare", "vector"))
+    lists = held.join(named, on="skill").groupBy("person_id").agg(F.sort_array(skills).alias("skills"))
     scored = lists.mapInArrow(best, "vacancy int, person_id string, score double, skills array<int>")
     order = Window.partitionBy("vacancy").orderBy(F.desc("score"), "person_id")
     ranked = scored.withColumn("rank", F.row_number().over(order)).where(F.col("rank") <= k)
     return ranked.mapInArrow(why, from_arrow_schema(_MATCHES))
 
 
-def _people(skills: list[list[int]], n: int) -> Matrix:
-    ends = np.cumsum([0, *map(len, skills)])
-    places = np.fromiter((one for of in skills for one in of), np.int64, int(ends[-1]))
-    return sparse.csr_matrix((np.ones(len(places), np.float32), places, ends), shape=(len(skills), n))
+def _people(lists: pa.ListArray, places: dict[str, int]) -> Side:
+    """Of lists of (skill, rare, vector); all skills make the profile, those in `places` the matrix."""
+    skills, rare, vectors = lists.flatten().flatten()
+    ends = np.cumsum([0, *lists.value_lengths().to_pylist()])
+    all_of = sparse.csr_matrix((np.asarray(rare), np.arange(len(rare)), ends), shape=(len(lists), len(rare)))
+    place = np.array([places.get(skill, -1) for skill in skills.to_pylist()])
+    row, column = np.repeat(np.arange(len(lists)), np.diff(ends))[place >= 0], place[place >= 0]
+    matrix = sparse.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(lists), len(places)))
+    return Side(matrix, profiles(all_of, np.asarray(unpack_vectors(vectors), np.float32)))
 
 
-def _in_words(asked: Asked, vacancy: int, skills: list[int]) -> tuple[list[str], list[dict[str, str]], list[str]]:
-    """Labels of what is matched, near and missing."""
-    told = reasons(asked.matrix[vacancy], _people([skills], len(asked.skills)), asked.near, asked.rare)
+def _in_words(asked: Asked, vacancy: int, skills: list[int]) -> dict[str, object]:
+    """How much is covered, and the labels of what is matched, near and missing."""
+    person = sparse.csr_matrix((np.ones(len(skills)), skills, [0, len(skills)]), shape=(1, len(asked.skills)))
+    told = reasons(asked.side.skills[vacancy], person, asked.near, asked.rare)
     labels = asked.labels
+    alike = {kind: [labels[one.skill] for one in told if one.kind is kind] for kind in (Kind.MATCHED, Kind.MISSING)}
     near = [{"asked": labels[one.skill], "has": labels[one.by]} for one in told if one.by not in (None, one.skill)]
-    alike = [[labels[one.skill] for one in told if one.kind is kind] for kind in (Kind.MATCHED, Kind.MISSING)]
-    return alike[0], near, alike[1]
+    coverage = sum(one.weight * one.share for one in told)
+    return {"coverage": coverage, "matched": alike[Kind.MATCHED], "near": near, "missing": alike[Kind.MISSING]}

@@ -10,7 +10,18 @@ import re
 
 from pyspark.sql import functions as F
 
-from skillsim.schemas import LINKS, MENTIONS, NORMALISED_SKILLS, OVERRIDES, PAIRS, RUNS, SCHEMA_VERSION, TEXTS, Table
+from skillsim.schemas import (
+    LINKS,
+    MATCHES,
+    MENTIONS,
+    NORMALISED_SKILLS,
+    OVERRIDES,
+    PAIRS,
+    RUNS,
+    SCHEMA_VERSION,
+    TEXTS,
+    Table,
+)
 from skillsim.spark.sql import properties, property_list, spark_schema, statistics
 from skillsim.spark.tables import Tables
 
@@ -36,6 +47,9 @@ def migrate(tables: Tables) -> None:
             _add_column(tables, OVERRIDES, "representative", after="why")
         if version < 6 and table is PAIRS:
             _add_column(tables, PAIRS, "acronym_key", after="score")
+        if version < 7 and table is MATCHES:
+            _add_column(tables, MATCHES, "coverage", after="score")
+            _add_column(tables, MATCHES, "profile", after="coverage")
         tables.alter(table, f"SET TBLPROPERTIES ({property_list(properties(table))})")
         log.info("%s: migrated from schema version %d to %d", table.name, version, SCHEMA_VERSION)
 

@@ -33,6 +33,7 @@ STAGED = frozenset(
         "links_todo",
         "matches",
         "matches_skills",
+        "matches_vectors",
         "members",
         "mentions",
         "named",

@@ -21,13 +21,13 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from skillsim.overrides import Override
-from skillsim.schemas import LINKS, MENTIONS, NORMALISED_SKILLS, PAIRS, SCHEMA_VERSION, TABLES, Table
+from skillsim.schemas import LINKS, MATCHES, MENTIONS, NORMALISED_SKILLS, PAIRS, SCHEMA_VERSION, TABLES, Table
 from skillsim.spark.erasure import forget
 from skillsim.spark.job import held_tables
 from skillsim.spark.migrations import migrate
 from skillsim.spark.overrides import read_overrides, store_overrides
 from skillsim.spark.pipeline import Pipeline
-from skillsim.spark.sql import VERSION_PROPERTY
+from skillsim.spark.sql import VERSION_PROPERTY, spark_schema
 from skillsim.spark.tables import Tables
 from skillsim.text import TEXT_RULES_VERSION
 from tests.spark.conftest import Run, stage_rows
@@ -166,6 +166,16 @@ def test_pairs_of_schema_version_5_get_a_column(spark: SparkSession, tmp_path: P
         PAIRS, spark.createDataFrame([("m", "p2", "a", "b", 0.5, 0.5, "a")], f"{columns}, acronym_key string")
     )
     assert tables.read(PAIRS).count() == 2
+
+
+def test_matches_of_schema_version_6_get_the_parts_of_their_scores(spark: SparkSession, tmp_path: Path) -> None:
+    rows = spark.createDataFrame([], spark_schema(MATCHES)).drop("coverage", "profile")
+    path = str(tmp_path / "tables" / "matches")
+    rows.write.format("delta").save(path)
+    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{VERSION_PROPERTY}' = '6')")
+    migrate(Tables(spark, str(tmp_path)))
+    tables = Tables(spark, str(tmp_path))
+    assert (tables.outdated, tables.read(MATCHES).columns) == ([], MATCHES.schema.names)
 
 
 def test_tables_in_a_catalog_say_what_stays_in_their_log(
