@@ -265,7 +265,7 @@ class Tables:
         """Remove the files of versions older than this; with 0, whoever reads an older one now fails."""
         self._before_commit(table)
         unchecked = self._setting("spark.databricks.delta.retentionDurationCheck.enabled", "false")
-        # Databricks' serverless compute refuses that setting, and Delta asks for it below a week alone.
+        # Databricks' serverless compute refuses that setting, and Delta wants it for less than a week at most.
         with unchecked if retention_hours < _DELTA_WEEK_H else nullcontext():
             # Rows marked as deleted, where a platform does that, must leave the files before those can go.
             self._spark.sql(f"REORG TABLE {self.identifier(table.name)} APPLY (PURGE)")
