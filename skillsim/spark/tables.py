@@ -9,7 +9,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC
 from pathlib import Path
 
@@ -37,6 +37,7 @@ _KNOWN_ENTRIES = {"tables", "artifacts", "staging", "report.html"}
 _CATALOG_SCHEMA = re.compile(r"^[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*$")
 _NOTE = "spark.databricks.delta.commitInfo.userMetadata"
 _NOTING = threading.Lock()  # the note is the session's, which may serve two runs
+_DELTA_WEEK_H = 168
 # Commits that leave every row as it was.
 _MAINTENANCE = {"OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES"}
 
@@ -263,7 +264,9 @@ class Tables:
     def vacuum(self, table: Table, retention_hours: float) -> None:
         """Remove the files of versions older than this; with 0, whoever reads an older one now fails."""
         self._before_commit(table)
-        with self._setting("spark.databricks.delta.retentionDurationCheck.enabled", "false"):
+        unchecked = self._setting("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+        # Databricks' serverless compute refuses that setting, and Delta wants it for less than a week at most.
+        with unchecked if retention_hours < _DELTA_WEEK_H else nullcontext():
             # Rows marked as deleted, where a platform does that, must leave the files before those can go.
             self._spark.sql(f"REORG TABLE {self.identifier(table.name)} APPLY (PURGE)")
             self._spark.sql(f"VACUUM {self.identifier(table.name)} RETAIN {retention_hours} HOURS")
