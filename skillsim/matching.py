@@ -51,15 +51,15 @@ def rarity(n: int, held: Floats) -> Floats:
     return (np.log((n + 1) / (held + 0.5)) / np.log((n + 1) / 0.5)).astype(np.float32)
 
 
-def nearest(asked: Floats, others: Floats, floor: float, most: int) -> tuple[Rows, Rows, Floats]:
+def nearest(asked: npt.NDArray[Any], others: Floats, floor: float, most: int) -> tuple[Rows, Rows, Floats]:
     """(rows of `asked`, rows of `others`, nearness) of the `most` nearest others of each, all unit vectors.
 
-    Nearness is 0 at a cosine of `floor`, below which nothing is near, and 1 at a cosine of 1.
+    `asked` may be float16. Nearness is 0 at a cosine of `floor`, below which nothing is near, and 1 at a cosine of 1.
     """
     left, right, near = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     size = min(most, len(others))
     for start in range(0, len(asked) if size else 0, _BLOCK):
-        cosines = asked[start : start + _BLOCK] @ others.T
+        cosines = np.asarray(asked[start : start + _BLOCK], np.float32) @ others.T
         best = np.argpartition(-cosines, size - 1, axis=1)[:, :size]
         value = (np.take_along_axis(cosines, best, axis=1) - floor) / (1 - floor)
         row, place = np.nonzero(value > 0)

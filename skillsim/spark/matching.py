@@ -39,8 +39,8 @@ from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.skill_vectors import learn
 from skillsim.spark.tables import Tables
 
-# Skills asked for by the vacancies of one pass over the people.
-ASKED_AT_ONCE = 500_000
+# Skills asked for by the vacancies of one pass over the people: 200 MB of vectors in each task at the most.
+ASKED_AT_ONCE = 200_000
 _MATCHES = pa.schema([MATCHES.schema.field(name) for name in MATCHES.schema.names[2:-1]])
 _REASONS = pa.schema([MATCHES.schema.field(name) for name in ("coverage", "matched", "near", "missing")])
 
@@ -169,7 +169,7 @@ def _asked(part: DataFrame, held: DataFrame, named: DataFrame, broader: DataFram
 
 def _near(asked: pa.Table, others: DataFrame, floor: float, most: int) -> DataFrame:
     """(asked, skill, label, near) of the `most` skills that are nearest to each of those asked for, itself left out."""
-    names, matrix = asked["skill"].to_pylist(), np.asarray(unpack_vectors(asked["vector"]), np.float32)
+    names, matrix = asked["skill"].to_pylist(), unpack_vectors(asked["vector"])
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
