@@ -56,7 +56,7 @@ def run(
     without_folds: Collection[int] = (),
     everything: bool = False,
 ) -> dict[str, Any]:
-    """For notebooks, and for the command: one training, with the command's options. Returns what training.json holds."""
+    """For notebooks: one training, by the command's options. Returns what training.json holds."""
     model = resolve_model(recipe.base)
     if judged is None and any(source.pairs == "judged" for source in recipe.sources):
         raise TrainingError("the recipe learns from judged strings: give their folder with --judged.")
