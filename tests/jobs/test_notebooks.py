@@ -33,6 +33,7 @@ QUICK = {
 }
 SETTINGS = ["input.source=sample", "input.separators=default", CLUSTERS_ON, "report.min_records=1"]
 SETTINGS += [f"spark.conf.{key}={value}" for key, value in QUICK.items()]
+_WIDE = "import pandas as pd\npd.set_option('display.width', 400, 'display.max_columns', 30)"
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,15 @@ class Executed:
 
 
 def execute(name: str, folder: Path, **parameters: object) -> Executed:
-    """Run a notebook of ours with other parameters than its own, as papermill would: in a cell after theirs."""
+    """Run a notebook of ours with other parameters than its own, as papermill would: in a cell after theirs.
+
+    A row of a frame is one line there.
+    """
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     place = [cell["metadata"].get("tags") for cell in notebook["cells"]].index(["parameters"])
     for parameter in parameters:
         assert f"\n{parameter} = " in notebook["cells"][place]["source"]
-    given = "\n".join(f"{parameter} = {value!r}" for parameter, value in parameters.items())
+    given = "\n".join([_WIDE, *(f"{parameter} = {value!r}" for parameter, value in parameters.items())])
     notebook["cells"].insert(place + 1, nbformat.v4.new_code_cell(given))
     # Without folders of kernels the manager gives this very Python's.
     kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
@@ -179,11 +183,11 @@ def test_review_and_overrides_decides_previews_applies_and_takes_back(first_step
 
 def test_training_and_evaluation_scores_and_uses_the_model_it_trained(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    ran = execute("training_and_evaluation", tmp_path, OUT=str(out), STEPS=10, DRAWS=10)
+    ran = execute("training_and_evaluation", tmp_path, OUT=str(out), STEPS=6, DRAWS=10)
     protocol = Protocol(read_checked(SAMPLE / "taxonomy", "en", None))
     labels = protocol.concepts.labels
     assert f"{len(labels)} concepts, {sum(map(is_held_out, labels))} of them held out" in ran.shown("concepts")
-    assert json.loads((out / "training.json").read_text())["steps"] == 10
+    assert json.loads((out / "training.json").read_text())["steps"] == 6
 
     encoders = [load_encoder(resolve_model(model)) for model in ("builtin", str(out / "model"))]
     asked = protocol.synonyms
