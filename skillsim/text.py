@@ -252,6 +252,6 @@ def _reason(text: str, raw: str, max_length: int) -> str | None:
     return "too_long" if len(text) > max_length else None
 
 
-def parse_field(field: str, separators: Sequence[str], max_length: int = 100) -> list[Mention]:
+def parse_field(field: str, separators: Sequence[str] = TEXT_SEPARATORS, max_length: int = 100) -> list[Mention]:
     """Every mention of a field, the rejected ones too."""
     return [parse_mention(piece.raw, max_length) for piece in split_field(field, separators)]

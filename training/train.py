@@ -25,7 +25,7 @@ from training.judged import read_judged
 from training.pairs import Material, dataset
 from training.recipe import Recipe, read_recipe
 from training.splits import FOLDS, near_duplicates, with_folds
-from training.splits.held_out import read_checked
+from training.splits.held_out import Concepts, read_checked
 from training.trained import knows_everything
 
 
@@ -47,6 +47,31 @@ def datasets_of(recipe: Recipe, material: Material) -> dict[str, pd.DataFrame]:
     return {source.pairs: dataset(material, source, recipe.seed) for source in recipe.sources}
 
 
+def run(
+    recipe: Recipe,
+    concepts: Concepts,
+    out: Path,
+    judged: Path | None = None,
+    extra: Path | None = None,
+    without_folds: Collection[int] = (),
+    everything: bool = False,
+) -> dict[str, Any]:
+    """For notebooks: one training, by the command's options. Returns what training.json holds."""
+    model = resolve_model(recipe.base)
+    if judged is None and any(source.pairs == "judged" for source in recipe.sources):
+        raise TrainingError("the recipe learns from judged strings: give their folder with --judged.")
+    strings = learnable(with_folds(read_judged(judged)), without_folds) if judged else NO_STRINGS
+    mines = any(source.hard_negatives for source in recipe.sources)
+    encoder = load_encoder(model) if mines else None
+    frames = datasets_of(recipe, Material(concepts, strings, extra, everything, encoder))
+    learnt = {
+        "taxonomy": concepts.taxonomy.version,
+        "everything": everything or knows_everything(model),
+        "without_folds": list(without_folds),
+    }
+    return _trainer()(recipe, frames, model, out, learnt)
+
+
 def main(
     recipe_file: Path,
     taxonomy: Path,
@@ -65,20 +90,8 @@ def main(
     console = Console()
     with one_line_errors(console):
         recipe = read_recipe(recipe_file, base, max_steps)
-        model = resolve_model(recipe.base)
         concepts = read_checked(taxonomy, language, version)
-        if judged is None and any(source.pairs == "judged" for source in recipe.sources):
-            raise TrainingError("the recipe learns from judged strings: give their folder with --judged.")
-        strings = learnable(with_folds(read_judged(judged)), without_fold) if judged else NO_STRINGS
-        mines = any(source.hard_negatives for source in recipe.sources)
-        encoder = load_encoder(model) if mines else None
-        frames = datasets_of(recipe, Material(concepts, strings, extra, everything, encoder))
-        learnt = {
-            "taxonomy": concepts.taxonomy.version,
-            "everything": everything or knows_everything(model),
-            "without_folds": without_fold,
-        }
-        told = _trainer()(recipe, frames, model, out, learnt)
+        told = run(recipe, concepts, out, judged, extra, without_fold, everything)
     console.print(f"{out}/model: {told['steps']} steps over {told['rows']}, {told['seconds_of_last_start']} s")
 
 

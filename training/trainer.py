@@ -31,7 +31,7 @@ from training.trained import FILE
 
 # The layers of BERT and of MPNet that a low-rank change is trained for.
 _LAYERS = ("query", "key", "value", "dense", "attn.q", "attn.k", "attn.v", "attn.o")
-_LOGGED_STEPS = 50
+_LOGGED_STEPS = 50  # at most; ten times in a training of fewer than ten times as many
 
 
 def train(
@@ -95,7 +95,7 @@ def _settings(recipe: Recipe, out: Path) -> SentenceTransformerTrainingArguments
         save_strategy="steps",
         save_steps=recipe.save_steps,
         save_total_limit=2,
-        logging_steps=_LOGGED_STEPS,
+        logging_steps=min(_LOGGED_STEPS, max(1, (recipe.max_steps or 10 * _LOGGED_STEPS) // 10)),
         logging_nan_inf_filter=False,
         bf16=recipe.precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
