@@ -32,7 +32,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'slow and not long'
 
 lint: $(READY)
 	$(BIN)/ruff check .

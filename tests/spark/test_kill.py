@@ -127,6 +127,7 @@ def test_a_job_killed_inside_each_stage_is_finished_by_the_next(
     assert set(read(rerun.root, "runs")["outcome"]) == {"succeeded"}
 
 
+@pytest.mark.long
 def test_a_job_killed_inside_each_stage_of_clusters_is_finished_by_the_next(
     killed_at: Callable[..., int],
     finished: Run,

@@ -214,7 +214,7 @@ def test_a_heartbeat_keeps_the_lease(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("leased_by", ["lock", "row"])
+@pytest.mark.parametrize("leased_by", ["row", pytest.param("lock", marks=pytest.mark.long)])
 def test_two_at_once_many_times(
     leased_by: str, finished: Run, continued: Path, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:

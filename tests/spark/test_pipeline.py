@@ -75,7 +75,7 @@ def test_threshold_a_b_a_ends_in_a_and_embeds_nothing(
     assert [stage_rows(run, "candidates") for run in (b, a)] == [0, 0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_row_added_to_the_lexicon_equals_a_run_from_nothing_and_embeds_nothing(
     continued: Path, job: Callable[..., Run], records: list[str], tmp_path: Path
 ) -> None:

@@ -136,7 +136,7 @@ def test_what_a_preview_says_is_what_the_run_moves_and_no_model_runs_twice(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("last", ["link_changes", "links"])
+@pytest.mark.parametrize("last", ["links", pytest.param("link_changes", marks=pytest.mark.long)])
 def test_changes_since_a_run_are_told_whatever_failed_between(
     finished: Run,
     continued: Path,
