@@ -45,7 +45,7 @@ def coverage_chart(runs: Sequence["RunRow"]) -> Spec:
     return (
         chart.mark_line(color=ACCENT, point={"color": ACCENT, "size": 60})
         .encode(
-            x=alt.X("run:T", title=None, scale=alt.Scale(type="utc")),
+            x=alt.X("run:T", title=None, scale=alt.Scale(type="utc", padding=20), axis=alt.Axis(tickCount=6)),
             y=alt.Y("coverage:Q", title="coverage", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False, padding=10)),
             tooltip=[
                 alt.Tooltip("run:T", format="%Y-%m-%d %H:%M"),
@@ -65,7 +65,7 @@ def growth_chart(clusters: Sequence["ClusterRow"]) -> Spec:
         {"skill": one.representative, "before": one.mentions_before or 0, "now": one.mentions}
         for one in clusters[:MOST_BARS]
     ]
-    chart = alt.Chart(_data(rows), width="container", description="Mentions before and now").encode(
+    chart = alt.Chart(_data(rows)).encode(
         y=alt.Y("skill:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
         tooltip=["skill:N", alt.Tooltip("before:Q", format=","), alt.Tooltip("now:Q", format=",")],
     )
@@ -73,7 +73,9 @@ def growth_chart(clusters: Sequence["ClusterRow"]) -> Spec:
         x=alt.X("before:Q", title="mentions: before (hollow) and now"), x2="now:Q"
     )
     before = chart.mark_point(color=GREY, size=60).encode(x="before:Q")
-    return (line + before + chart.mark_point(color=ACCENT, size=90, filled=True).encode(x="now:Q")).to_dict()
+    layers = line + before + chart.mark_point(color=ACCENT, size=90, filled=True).encode(x="now:Q")
+    size = {"width": "container", "height": 22 * len(rows)}
+    return layers.properties(**size, description="Mentions before and now").to_dict()
 
 
 def impact_chart(outcomes: dict[str, Comparison]) -> Spec:
@@ -86,7 +88,7 @@ def impact_chart(outcomes: dict[str, Comparison]) -> Spec:
         for row in comparison.groups
     ]
     chart = alt.Chart(width=420).encode(y=alt.Y("group:N", title=None))
-    low = alt.X("low:Q", title="ratio to the highest group", scale=alt.Scale(zero=False))
+    low = alt.X("low:Q", title="ratio to the highest group", scale=alt.Scale(zero=False, padding=15))
     interval = chart.mark_rule(color=ACCENT, strokeWidth=2).encode(x=low, x2="high:Q")
     ratio = chart.mark_point(color=ACCENT, filled=True, size=70).encode(
         x="ratio:Q",

@@ -10,7 +10,7 @@ from skillsim.audit import Audit, Group, compare
 from skillsim.report import ClusterRow, ConceptRow, ReportData, RunRow, SourceRow, StatusRow, TextRow
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>\" & </td>{{ 7*7 }}"
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>\" & </td>"
 EMPTY = ReportData(
     run_id="20260302T093000-1",
     at=AT,
