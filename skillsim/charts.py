@@ -96,7 +96,11 @@ def impact_chart(outcomes: dict[str, Comparison]) -> Spec:
     )
     bound = alt.Chart().mark_rule(color=STATUS_COLOURS["nil"], strokeDash=[4, 4]).encode(x=alt.datum(FOUR_FIFTHS))
     header = alt.Header(title=None, labelAngle=0, labelAlign="left", labelOrient="top", labelAnchor="start")
-    return alt.layer(bound, interval, ratio, data=_data(rows)).facet(row=alt.Row("outcome:N", header=header)).to_dict()
+    return (
+        alt.layer(bound, interval, ratio, data=_data(rows))
+        .facet(row=alt.Row("outcome:N", sort=list(outcomes), header=header))
+        .to_dict()
+    )
 
 
 def _data(rows: list[dict[str, Any]]) -> Any:

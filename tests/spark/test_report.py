@@ -28,14 +28,14 @@ def grown(spark: SparkSession, clustered: Run, tmp_path: Path) -> Tables:
     clusters = tables.read(CLUSTERS)
     new = F.substring("cluster_id", 2, 1).isin("0", "1")
     less = F.when(~new, F.greatest(F.lit(1), F.col("mentions") - F.length("representative") % 5))
-    tables.replace(CLUSTERS, tables.stage("c", clusters.withColumn("mentions_before", less.cast("long"))), {})
+    tables.replace(CLUSTERS, tables.stage("clusters", clusters.withColumn("mentions_before", less.cast("long"))), {})
     split = tables.read(CLUSTERS).where("mentions_before < mentions").orderBy(F.desc("mentions")).limit(1)
     event = {"since": F.lit("x"), "event": F.lit("split"), "other_id": F.lit("c0"), "run_id": F.lit("r")}
     split = split.select("cluster_id").withColumns(event).withColumn("changed_at", F.current_timestamp())
-    tables.append(CLUSTER_HISTORY, tables.stage("h", split))
+    tables.append(CLUSTER_HISTORY, tables.stage("cluster_history", split))
     half = tables.read(CLUSTERS).where("substring(cluster_id, 3, 1) < '8'")
     places = {name: F.rand(1).cast("float") for name in ("x", "y", "pca_x", "pca_y")}
-    tables.replace(SKILL_MAP, tables.stage("m", half.withColumns(places)), {})
+    tables.replace(SKILL_MAP, tables.stage("skill_map", half.withColumns(places)), {})
     run = tables.read(RUNS).first()
     earlier = run.asDict() | {"run_id": "20000101T000000-0", "started_at": run["started_at"] - timedelta(days=7)}
     earlier["statuses"] = {"matched": 100, "nil": 260, "rejected": 40}
