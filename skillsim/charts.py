@@ -73,7 +73,7 @@ def growth_chart(clusters: Sequence["ClusterRow"]) -> Spec:
         x=alt.X("before:Q", title="mentions: before (hollow) and now"), x2="now:Q"
     )
     before = chart.mark_point(color=GREY, size=60).encode(x="before:Q")
-    layers = line + before + chart.mark_point(color=ACCENT, size=90, filled=True).encode(x="now:Q")
+    layers = line + before + chart.mark_point(color=ACCENT, size=90, filled=True, opacity=1).encode(x="now:Q")
     size = {"width": "container", "height": 22 * len(rows)}
     return layers.properties(**size, description="Mentions before and now").to_dict()
 
@@ -90,7 +90,7 @@ def impact_chart(outcomes: dict[str, Comparison]) -> Spec:
     chart = alt.Chart(width=420).encode(y=alt.Y("group:N", title=None))
     low = alt.X("low:Q", title="ratio to the highest group", scale=alt.Scale(zero=False, padding=15))
     interval = chart.mark_rule(color=ACCENT, strokeWidth=2).encode(x=low, x2="high:Q")
-    ratio = chart.mark_point(color=ACCENT, filled=True, size=70).encode(
+    ratio = chart.mark_point(color=ACCENT, filled=True, size=70, opacity=1).encode(
         x="ratio:Q",
         tooltip=["group:N", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("ratio", "low", "high"))],
     )
