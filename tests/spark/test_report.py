@@ -37,7 +37,8 @@ def grown(spark: SparkSession, clustered: Run, tmp_path: Path) -> Tables:
     places = {name: F.rand(1).cast("float") for name in ("x", "y", "pca_x", "pca_y")}
     tables.replace(SKILL_MAP, tables.stage("skill_map", half.withColumns(places)), {})
     run = tables.read(RUNS).first()
-    earlier = run.asDict() | {"run_id": "20000101T000000-0", "started_at": run["started_at"] - timedelta(days=7)}
+    times = {name: run[name] - timedelta(days=7) for name in ("started_at", "finished_at")}
+    earlier = run.asDict() | times | {"run_id": "20000101T000000-0"}
     earlier["statuses"] = {"matched": 100, "nil": 260, "rejected": 40}
     failed = earlier | {"run_id": "20000102T000000-0", "outcome": "failed"}
     idle = earlier | {
@@ -68,7 +69,7 @@ class Sql:
 RECORDS = "count(DISTINCT source, regexp_replace(record_id, '##[0-9]+$', '')) AS records"
 COVERAGE = "count_if(status = 'matched') / count_if(status != 'rejected')"
 QUERIES = {
-    "coverage": """SELECT status, count(*), format_string('%.1f%%', 100.0 * count(*) / (SELECT count(*) FROM
+    "coverage": """SELECT status, count(*), format_string('%.1f%%', 100 * count(*) / (SELECT count(*) FROM
         normalised_skills)), count(DISTINCT text) FROM normalised_skills GROUP BY status ORDER BY count(*) DESC""",
     "skills": f"""SELECT max(concept_label), count(*) AS n, {RECORDS} FROM normalised_skills WHERE status = 'matched'
         GROUP BY concept_uri ORDER BY n DESC, concept_uri""",
