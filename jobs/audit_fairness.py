@@ -17,27 +17,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from skillsim.audit import SMALLEST_GROUP, Comparison, Group, compare
-from skillsim.errors import AuditError, TablesError
+from skillsim.audit import SMALLEST_GROUP, Comparison
 from skillsim.normaliser import Normaliser
 from skillsim.review import write_sheet
-from skillsim.schemas import MATCHES, NORMALISED_SKILLS
-from skillsim.spark.audit import RECORD, check_groups, of_groups, outcomes, unknown_rows
+from skillsim.spark.audit import audit_groups
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job, taxonomy_settings
-from skillsim.spark.paths import is_uri, spark_path
 from skillsim.wordings import OURS, compare_wordings, read_wordings, share_alike
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.command("groups")
-def audit_groups(
+def compare_groups(
     groups: Annotated[str, typer.Option(help="CSV with source, record_id and a column of groups")],
     group: Annotated[list[str], typer.Option(help="column of groups; repeatable")],
     selected: Annotated[str | None, typer.Option(help="CSV with source and record_id of those chosen")] = None,
@@ -49,31 +44,18 @@ def audit_groups(
 ) -> None:
     """Compare outcomes of groups: linked at all, share and confidence of links, matched to a vacancy, and selected."""
     console = Console(width=130)
-    if unfit := [one for place, one in enumerate(group) if one in (*RECORD, *group[:place]) or not one.isidentifier()]:
-        raise AuditError(f"--group {unfit[0]}: name each column of groups once, by letters, digits and underscores.")
     with held_tables("audit", output, config, set_) as (spark, tables, _):
-        if not tables.exists(NORMALISED_SKILLS):
-            raise TablesError(
-                f"--output {tables.root} has no normalised_skills: run jobs/normalise_skills.py there first."
-            )
-        normalised = tables.read(NORMALISED_SKILLS)
-        told = read_csv(spark, groups, "--groups", [*RECORD, *group])
-        chosen = read_csv(spark, selected, "--selected", RECORD) if selected is not None else None
-        counts = check_groups(told, group, normalised)
-        if chosen is not None:
-            counts["rows of --selected without a record"] = unknown_rows(chosen, normalised, "--selected")
-        for what, count in counts.items():
-            console.print(f"{what}: {count:,}")
         try:
-            values = tables.stage("audited", outcomes(normalised, tables.read(MATCHES), chosen))
-            found = {column: compare_all(console, of_groups(values, told, column), smallest) for column in group}
+            audit = audit_groups(spark, tables, groups, group, selected, smallest)
         finally:
             tables.clear_staging()
-    for column, of_column in found.items():
+    for note in audit.notes:
+        console.print(note)
+    for column, of_column in audit.found.items():
         show(console, column, of_column)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        told_of = {column: {name: asdict(one) for name, one in of.items()} for column, of in found.items()}
+        told_of = {column: {name: asdict(one) for name, one in of.items()} for column, of in audit.found.items()}
         out.write_text(json.dumps(told_of, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -99,36 +81,6 @@ def audit_wordings(
     console.print(f"of {len(found)} pairs {int((~found['linked']).sum())} are linked on neither side")
     if out is not None:
         write_sheet(found, out)
-
-
-def compare_all(console: Console, groups: dict[str, list[Group]], smallest: int) -> dict[str, Comparison]:
-    """Of each outcome that two groups have enough people for. Raises AuditError where there is none."""
-    found, short = {}, None
-    for outcome, rows in groups.items():
-        try:
-            found[outcome] = compare(rows, smallest)
-        except AuditError as error:
-            short = error
-            console.print(f"{outcome}: not compared, {error}")
-    if not found:
-        raise short or AuditError("no record of the output has a group.")
-    return found
-
-
-def read_csv(spark: SparkSession, path: str, option: str, columns: list[str]) -> DataFrame:
-    """Those columns as text. Raises AuditError where the file or one of them is missing, or a row is no row."""
-    if not is_uri(path) and not Path(path).is_file():
-        raise AuditError(f"{option} {path}: no such file.")
-    try:
-        rows = spark.read.csv(spark_path(path), header=True, mode="FAILFAST", escape='"', multiLine=True)
-        if missing := [column for column in columns if column not in rows.columns]:
-            raise AuditError(f"{option} {path} has no column {missing[0]}. It has: {', '.join(rows.columns)}.")
-        chosen = rows.select(*(rows[f"`{column}`"] for column in columns))
-        chosen.count()
-    except PySparkException as error:
-        said = str(error).splitlines()[0]
-        raise AuditError(f"{option} {path}: cannot be read as CSV with as many fields in each row ({said}).") from error
-    return chosen
 
 
 def show(console: Console, column: str, found: dict[str, Comparison]) -> None:

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pyspark.sql import functions as F
 
-from skillsim.schemas import SKILL_MAP
 from skillsim.skill_map import draw_map
 from skillsim.spark.job import Assignments, ConfigFile, Output, held_tables, run_job
-from skillsim.spark.projection import LEAST, map_skills
+from skillsim.spark.projection import LEAST, map_skills, mapped_clusters
 from skillsim.spark.runs import new_run_id
 
 
@@ -35,7 +33,7 @@ def main(
             tables.clear_staging()
         print(f"{count:,} clusters in table skill_map of {tables.root}")
         if page is not None:
-            rows = tables.read(SKILL_MAP).orderBy(F.desc("mentions"), "cluster_id").limit(points).toPandas()
+            rows = mapped_clusters(tables, settings.report.min_records, points).toPandas()
             draw_map(rows, page)
             print(f"{page}: {len(rows):,} of them drawn")
 

@@ -7,7 +7,7 @@ once: as the group of the highest rate is found in the same data, every pair of 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,6 +65,31 @@ class Comparison:
     @property
     def adverse(self) -> tuple[Compared, ...]:
         return tuple(one for one in self.groups if one.verdict is Verdict.ADVERSE)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """`found`: by column of groups and outcome; `notes`: what was left out, and why."""
+
+    found: dict[str, dict[str, Comparison]]
+    notes: tuple[str, ...]
+
+
+def compare_all(outcomes: Mapping[str, Sequence[Group]], smallest: int) -> tuple[dict[str, Comparison], list[str]]:
+    """Of each outcome that two groups have enough people for, and why not of the others.
+
+    Raises AuditError where there is none.
+    """
+    found, notes, short = {}, [], AuditError("no record of the output has a group.")
+    for outcome, groups in outcomes.items():
+        try:
+            found[outcome] = compare(groups, smallest)
+        except AuditError as error:
+            short = error
+            notes.append(f"{outcome}: not compared, {error}")
+    if not found:
+        raise short
+    return found, notes
 
 
 def compare(groups: Sequence[Group], smallest: int = SMALLEST_GROUP, level: float = 0.95) -> Comparison:

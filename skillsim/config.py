@@ -162,7 +162,7 @@ class ClustersConfig(_Section):
 
 class ReportConfig(_Section):
     min_records: int = Field(2, ge=1, description="a text seen in fewer records is not shown")
-    top: int = Field(30, ge=1, le=1000, description="rows of each list")
+    top: int = Field(100, ge=1, le=1000, description="rows of each list")
 
 
 class MaintainConfig(_Section):

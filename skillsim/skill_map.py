@@ -1,54 +1,59 @@
-"""The map of skills as one self-contained page: a point a cluster, coloured by group, sized by mentions."""
+"""The map of skills: a point a cluster, coloured by group, sized by mentions; in the report, or a page by itself."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from skillsim.charts import GREY
 from skillsim.errors import ConfigError
+from skillsim.pages import NEEDS, Spec, render_page, write_page
 
-MOST_GROUPS = 12  # with a colour of their own
+COLOURS = [  # of the largest groups
+    *("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2"),
+    *("#c9a227", "#9c755f", "#ff9da7", "#2f9ec4", "#8cd17d", "#d37295"),
+]
 OTHER = "(others)"
+NAMED = 30  # clusters that have their name on the map
 SHOWN = ["representative", "mentions", "status", "concept_label", "group_label"]
 
 
 def draw_map(points: pd.DataFrame, path: Path) -> None:
     """`points`: rows of SKILL_MAP. Needs no network when it is opened. Raises ConfigError without the extra `map`."""
     try:
-        import vl_convert
-
-        spec = map_chart(points)
+        page = render_page("map.html.j2", {"map": map_chart(points)})
     except ImportError as error:
-        raise ConfigError("a map of skills is drawn by altair: pip install 'skillsim[map]'.") from error
-    library = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub asks for a snippet
-    templates = Environment(loader=PackageLoader("skillsim", "data"), autoescape=True, undefined=StrictUndefined)
-    page = templates.get_template("map.html.j2").render(library=library, spec=spec)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+        raise ConfigError(f"a map of skills is drawn by altair: {NEEDS}.") from error
+    write_page(page, path)
 
 
-def map_chart(points: pd.DataFrame) -> dict[str, Any]:
-    """A Vega-Lite chart with the data in it."""
+def map_chart(points: pd.DataFrame) -> Spec:
+    """With the data in it; a group and a name can be looked for by mouse and keyboard."""
     import altair as alt
 
-    groups = points.groupby("group_label")["mentions"].sum().nlargest(MOST_GROUPS).index
+    groups = list(points.groupby("group_label")["mentions"].sum().nlargest(len(COLOURS)).index)
     points = points.assign(group=points["group_label"].where(points["group_label"].isin(groups), OTHER))
-    chosen = alt.selection_point(fields=["group"], bind="legend")
-    legend = alt.Legend(title="group (click to choose)", labelLimit=300)
+    points = points[["x", "y", "group", *SHOWN]].round({"x": 2, "y": 2})
+    find = alt.param(name="find", value="", bind=alt.binding(input="search", name="Find a skill: "))
+    choices = alt.binding_select(options=["", *groups, OTHER], labels=["all", *groups, OTHER], name="Group: ")
+    chosen = alt.param(name="chosen", value="", bind=choices)
+    colours = alt.Scale(domain=[*groups, OTHER], range=[*COLOURS[: len(groups)], GREY])
+    legend = alt.Legend(title=None, orient="bottom", columns=3, labelLimit=320, symbolOpacity=1)
+    found = "(chosen == '' || datum.group == chosen) && indexof(lower(datum.representative), lower(find)) >= 0"
+    zoom = alt.selection_interval(bind="scales", zoom="wheel![event.altKey]")  # a wheel alone scrolls the page
     with alt.data_transformers.enable("default", max_rows=None):
-        return (
-            alt.Chart(points[["x", "y", "group", *SHOWN]], title="Skills, neighbours together", width=900, height=700)
-            .mark_circle()
-            .encode(
-                x=alt.X("x", axis=None),
-                y=alt.Y("y", axis=None),
-                color=alt.Color("group", sort=[*groups, OTHER], legend=legend, scale=alt.Scale(scheme="tableau20")),
-                size=alt.Size("mentions", scale=alt.Scale(type="sqrt", range=[8, 900])),
-                opacity=alt.when(chosen).then(alt.value(0.75)).otherwise(alt.value(0.05)),
-                tooltip=SHOWN,
-            )
-            .add_params(chosen)
-            .interactive()
-            .to_dict()
+        space = alt.Scale(zero=False, nice=False, padding=25)
+        base = alt.Chart(points).encode(x=alt.X("x", axis=None, scale=space), y=alt.Y("y", axis=None, scale=space))
+        dots = base.mark_circle(aria=False).encode(
+            color=alt.Color("group", scale=colours, legend=legend),
+            size=alt.Size("mentions", scale=alt.Scale(type="sqrt", range=[8, 700]), legend=None),
+            opacity=alt.when(found).then(alt.value(0.75)).otherwise(alt.value(0.04)),
+            tooltip=SHOWN,
         )
+        names = (
+            base.transform_window(place="row_number()", sort=[alt.SortField("mentions", "descending")])
+            .transform_filter(f"datum.place <= {NAMED}")
+            .mark_text(fontSize=11, color="currentColor", aria=False)
+            .encode(text="representative", opacity=alt.when(found).then(alt.value(1)).otherwise(alt.value(0)))
+        )
+        drawn = (dots.add_params(zoom) + names).add_params(find, chosen)
+        return drawn.properties(width="container", height=620, description="Map of skills").to_dict()

@@ -1,18 +1,47 @@
 """Outcomes of records by groups of people: what leaves the cluster are counts, means and variances of each group."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from skillsim.audit import Group
-from skillsim.errors import AuditError
+from skillsim.audit import Audit, Group, compare_all
+from skillsim.errors import AuditError, TablesError
+from skillsim.schemas import MATCHES, NORMALISED_SKILLS
+from skillsim.spark.paths import is_uri, spark_path
 from skillsim.spark.record_ids import id_as_given
+from skillsim.spark.tables import Tables
 
 RECORD = ["source", "record_id"]
 LINKED, SHARE, CONFIDENCE, SELECTED = "any skill linked", "share of skills linked", "confidence", "selected"
 MATCHED, MATCH_SCORE = "among the best of a vacancy", "score of the best match"
 MOST_GROUPS = 50
+
+
+def audit_groups(
+    spark: SparkSession, tables: Tables, groups: str, columns: Sequence[str], selected: str | None, smallest: int
+) -> Audit:
+    """`groups`, `selected`: CSV files; `columns`: of the first. Raises AuditError where they are not to be used so."""
+    if unfit := [
+        one for place, one in enumerate(columns) if one in (*RECORD, *columns[:place]) or not one.isidentifier()
+    ]:
+        raise AuditError(f"--group {unfit[0]}: name each column of groups once, by letters, digits and underscores.")
+    if not tables.exists(NORMALISED_SKILLS):
+        raise TablesError(f"--output {tables.root} has no normalised_skills: run jobs/normalise_skills.py there first.")
+    normalised = tables.read(NORMALISED_SKILLS)
+    told = read_csv(spark, groups, "--groups", [*RECORD, *columns])
+    chosen = read_csv(spark, selected, "--selected", RECORD) if selected is not None else None
+    counts = check_groups(told, columns, normalised)
+    if chosen is not None:
+        counts["rows of --selected without a record"] = unknown_rows(chosen, normalised, "--selected")
+    values = tables.stage("audited", outcomes(normalised, tables.read(MATCHES), chosen))
+    found, notes = {}, [f"{what}: {count:,}" for what, count in counts.items()]
+    for column in columns:
+        found[column], left_out = compare_all(of_groups(values, told, column), smallest)
+        notes += left_out
+    return Audit(found, tuple(notes))
 
 
 def outcomes(normalised: DataFrame, matches: DataFrame, selected: DataFrame | None = None) -> DataFrame:
@@ -92,3 +121,19 @@ def of_groups(outcomes: DataFrame, groups: DataFrame, column: str) -> dict[str, 
     for row in rows:
         found.setdefault(row["outcome"], []).append(Group(row["group"], row["n"], row["mean"], row["variance"]))
     return found
+
+
+def read_csv(spark: SparkSession, path: str, option: str, columns: list[str]) -> DataFrame:
+    """Those columns as text. Raises AuditError where the file or one of them is missing, or a row is no row."""
+    if not is_uri(path) and not Path(path).is_file():
+        raise AuditError(f"{option} {path}: no such file.")
+    try:
+        rows = spark.read.csv(spark_path(path), header=True, mode="FAILFAST", escape='"', multiLine=True)
+        if missing := [column for column in columns if column not in rows.columns]:
+            raise AuditError(f"{option} {path} has no column {missing[0]}. It has: {', '.join(rows.columns)}.")
+        chosen = rows.select(*(rows[f"`{column}`"] for column in columns))
+        chosen.count()
+    except PySparkException as error:
+        said = str(error).splitlines()[0]
+        raise AuditError(f"{option} {path}: cannot be read as CSV with as many fields in each row ({said}).") from error
+    return chosen

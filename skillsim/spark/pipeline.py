@@ -27,7 +27,7 @@ from skillsim.spark.plan import Plan
 from skillsim.spark.progress import Progress
 from skillsim.spark.records import read_records
 from skillsim.spark.report import collect_report
-from skillsim.spark.runs import Summary, finished_like_this, new_run_id, record_run, table_versions
+from skillsim.spark.runs import MadeRun, Summary, finished_like_this, new_run_id, record_run, table_versions
 from skillsim.spark.tables import Tables
 from skillsim.spark.texts import add_new_texts, remove_orphans
 
@@ -173,22 +173,10 @@ class Pipeline:
             log.info("report: not written, %s is not a local folder", self._tables.root)
             return
         with self._progress.stage("report") as stage:
-            facts = {
-                "run": self._run_id,
-                "taxonomy": f"{self._bundle.version} ({self._bundle.language})",
-                "model": self._ids.model_id,
-                "decision": f"{self._ids.decider_id}, threshold {self._decider.threshold:g}",
-            }
-            data = collect_report(
-                self._tables.read(NORMALISED_SKILLS),
-                self._linkage.links(),
-                self._tables.read(CLUSTERS) if self._gathering else None,
-                facts,
-                tuple(asdict(s) for s in self._progress.stages[:-1]),
-                self._config.report.min_records,
-                self._config.report.top,
-            )
-            stage.rows_in = stage.rows_out = data.mentions
+            stages = tuple(asdict(done) for done in self._progress.stages[:-1])
+            run = MadeRun(self._run_id, self._started, self._ids, stages, self._decider.threshold)
+            data = collect_report(self._tables, run, self._config.report)
+            stage.rows_in = stage.rows_out = data.now.mentions
             write_report(data, Path(self._tables.root) / "report.html")
 
     def _report_stands(self) -> bool:

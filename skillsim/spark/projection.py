@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from skillsim.encoder import unpack_vectors
@@ -13,6 +14,7 @@ from skillsim.schemas import CLUSTERS, EMBEDDINGS, NORMALISED_SKILLS, SKILL_MAP
 from skillsim.spark.tables import Tables
 
 LEAST = 8  # clusters that a map is made of
+_SHOWN = ("representative", "mentions", "status", "concept_label", "group_label")
 _PLACES = "cluster_id string, x float, y float, pca_x float, pca_y float"
 
 
@@ -22,8 +24,7 @@ def map_skills(tables: Tables, sample: int, min_records: int, run_id: str) -> in
     `sample`: clusters, those with the most mentions, that it is fitted on. Raises TablesError where there are too few.
     """
     models = tables.read(NORMALISED_SKILLS).where("model_id IS NOT NULL").select("model_id").limit(1)
-    skills = tables.read(CLUSTERS).where("status != 'not_skill'")
-    clusters = skills.where(F.col("spellings")[0]["records"] >= min_records)
+    clusters = _skills(tables, min_records)
     vectors = tables.read(EMBEDDINGS).where("status = 'embedded'").join(models, on="model_id", how="left_semi")
     rows = clusters.join(vectors.select(F.col("text_key").alias("leader_key"), "vector"), on="leader_key", how="inner")
     chosen = rows.orderBy(F.desc("mentions"), "cluster_id").limit(sample).select("vector").toArrow()
@@ -42,7 +43,19 @@ def map_skills(tables: Tables, sample: int, min_records: int, run_id: str) -> in
             yield pa.RecordBatch.from_arrays(arrays, names=["cluster_id", "x", "y", "pca_x", "pca_y"])
 
     placed = rows.select("cluster_id", "vector").mapInArrow(place, _PLACES)
-    named = clusters.select("cluster_id", "representative", "mentions", "status", "concept_label", "group_label")
-    staged = tables.stage("skill_map", named.join(placed, on="cluster_id").withColumn("run_id", F.lit(run_id)))
+    named = clusters.select("cluster_id", *_SHOWN).join(placed, on="cluster_id", how="inner")
+    staged = tables.stage("skill_map", named.withColumn("run_id", F.lit(run_id)))
     tables.replace(SKILL_MAP, staged, {})
     return staged.count()
+
+
+def mapped_clusters(tables: Tables, min_records: int, points: int) -> DataFrame:
+    """The clusters with the most mentions as they are now, and their place in SKILL_MAP, null where it lacks them."""
+    places = tables.read(SKILL_MAP).select("cluster_id", "x", "y")
+    largest = _skills(tables, min_records).orderBy(F.desc("mentions"), "cluster_id").limit(points)
+    return largest.select("cluster_id", *_SHOWN).join(places, on="cluster_id", how="left").orderBy(F.desc("mentions"))
+
+
+def _skills(tables: Tables, min_records: int) -> DataFrame:
+    clusters = tables.read(CLUSTERS).where("status != 'not_skill'")
+    return clusters.where(F.col("spellings")[0]["records"] >= min_records)

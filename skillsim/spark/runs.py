@@ -6,15 +6,16 @@ import platform
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from skillsim.config import Config, ReportConfig
+from skillsim.errors import TablesError
 from skillsim.overrides import NO_OVERRIDES
 from skillsim.schemas import (
     CANDIDATES,
@@ -35,6 +36,7 @@ from skillsim.spark.tables import Tables
 
 _VERSIONED = ("skillsim", "pyspark", "delta-spark", "torch", "sentence-transformers", "pyarrow", "numpy")
 NO_CLUSTERS = "none"
+RUNS_SHOWN = 20  # by the report
 # A run's outcome is a function of these tables and its ids.
 _DECISIVE = (
     MENTIONS,
@@ -81,6 +83,17 @@ class Summary:
     unchanged_since: str | None = field(default=None)  # the last run like this one, when there was nothing to do
 
 
+@dataclass(frozen=True)
+class MadeRun:
+    """A run that made the tables, for the report."""
+
+    run_id: str
+    started_at: datetime
+    ids: RunIds
+    stages: tuple[dict[str, Any], ...]
+    threshold: float | None  # None where only the decision knows it
+
+
 def table_versions(tables: Tables) -> dict[str, int]:
     with ThreadPoolExecutor() as pool:  # each waits for a small Spark job
         return dict(zip((table.name for table in _DECISIVE), pool.map(tables.version, _DECISIVE), strict=True))
@@ -104,6 +117,30 @@ def last_success(tables: Tables, *columns: str) -> Row | None:
     """These columns of the last run that succeeded."""
     succeeded = tables.read(RUNS).where(F.col("outcome") == "succeeded")
     return succeeded.orderBy(F.desc("finished_at")).select(*columns).first()
+
+
+def _made(tables: Tables) -> DataFrame:
+    """Runs that ended well and had something to do."""
+    did_all = F.exists("stages", lambda one: one["stage"] == "balance")
+    return tables.read(RUNS).where((F.col("outcome") == "succeeded") & did_all)
+
+
+def last_made(tables: Tables) -> MadeRun:
+    """Raises TablesError where no run has ended yet."""
+    row = _made(tables).orderBy(F.desc("finished_at")).first()
+    if row is None:
+        raise TablesError(f"{tables.root} has no finished run: run jobs/normalise_skills.py there first.")
+    ids = RunIds(**{one.name: row[one.name] for one in fields(RunIds)})
+    stages = tuple(one.asDict() for one in row["stages"])
+    threshold = json.loads(row["config"])["linking"]["threshold"]
+    return MadeRun(row["run_id"], row["started_at"].astimezone(UTC), ids, stages, threshold)
+
+
+def runs_before(tables: Tables, run_id: str) -> list[tuple[datetime, dict[str, int]]]:
+    """When they started, and mentions by status; the oldest first."""
+    before = _made(tables).where(F.col("run_id") < run_id)  # ids sort by time
+    rows = before.orderBy(F.desc("run_id")).limit(RUNS_SHOWN).select("started_at", "statuses").collect()
+    return [(row["started_at"].astimezone(UTC), row["statuses"]) for row in reversed(rows)]
 
 
 def _version_of(library: str) -> str:
