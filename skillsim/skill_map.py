@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from skillsim.charts import GREY
@@ -13,7 +15,8 @@ COLOURS = [  # of the largest groups
     *("#c9a227", "#9c755f", "#ff9da7", "#2f9ec4", "#8cd17d", "#d37295"),
 ]
 OTHER = "(others)"
-NAMED = 30  # clusters that have their name on the map
+NAMED = 40  # clusters that have their name on the map
+_LETTER, _LINE = 0.006, 0.025  # shares of the map's width and height
 SHOWN = ["representative", "mentions", "status", "concept_label", "group_label"]
 
 
@@ -32,7 +35,7 @@ def map_chart(points: pd.DataFrame) -> Spec:
 
     groups = list(points.groupby("group_label")["mentions"].sum().nlargest(len(COLOURS)).index)
     points = points.assign(group=points["group_label"].where(points["group_label"].isin(groups), OTHER))
-    points = points[["x", "y", "group", *SHOWN]].round({"x": 2, "y": 2})
+    points = points.assign(named=_named(points))[["x", "y", "group", "named", *SHOWN]].round({"x": 2, "y": 2})
     find = alt.param(name="find", value="", bind=alt.binding(input="search", name="Find a skill: "))
     choices = alt.binding_select(options=["", *groups, OTHER], labels=["all", *groups, OTHER], name="Group: ")
     chosen = alt.param(name="chosen", value="", bind=choices)
@@ -50,10 +53,23 @@ def map_chart(points: pd.DataFrame) -> Spec:
             tooltip=SHOWN,
         )
         names = (
-            base.transform_window(place="row_number()", sort=[alt.SortField("mentions", "descending")])
-            .transform_filter(f"datum.place <= {NAMED}")
+            base.transform_filter("datum.named")
             .mark_text(fontSize=11, color="currentColor", aria=False)
             .encode(text="representative", opacity=alt.when(found).then(alt.value(1)).otherwise(alt.value(0)))
         )
         drawn = (dots.add_params(zoom) + names).add_params(find, chosen)
         return drawn.properties(width="container", height=620, description="Map of skills").to_dict()
+
+
+def _named(points: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """(points,): the largest whose names do not lie on that of a larger one."""
+    places = points[["x", "y"]].to_numpy(float)
+    places = (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-9)
+    length = points["representative"].str.len().to_numpy() * _LETTER
+    named = np.zeros(len(points), bool)
+    for row in np.argsort(-points["mentions"].to_numpy(), kind="stable"):
+        across, down = np.abs(places[named] - places[row]).T
+        named[row] = not ((across < (length[named] + length[row]) / 2) & (down < _LINE)).any()
+        if named.sum() == NAMED:
+            break
+    return named

@@ -25,6 +25,14 @@ def test_the_page_holds_all_points_and_runs_none_of_them(tmp_path: Path) -> None
     assert len(drawn) == 50
 
 
+def test_a_name_that_would_lie_on_a_larger_clusters_is_left_out() -> None:
+    points = map_points(4).assign(
+        x=[0, 0.01, 0, 5], y=[0, 0.01, 3, 5], representative=["Java", "J2EE", "SQL", "nursing"]
+    )
+    drawn = next(iter(map_chart(points)["datasets"].values()))
+    assert [row["representative"] for row in drawn if row["named"]] == ["Java", "SQL", "nursing"]
+
+
 def test_the_largest_groups_have_colours_and_the_rest_is_told_together() -> None:
     drawn = next(iter(map_chart(map_points(6_000))["datasets"].values()))
     assert len(drawn) == 6_000
