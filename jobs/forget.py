@@ -28,7 +28,8 @@ def main(
     with held_tables("forget", output, config, set_) as (spark, tables, _):
         erased = forget(tables, spark.createDataFrame(asked, "source string, record_id string"))
         if tables.is_local:
-            (Path(tables.root) / "report.html").unlink(missing_ok=True)
+            for page in Path(tables.root).glob("*report.html*"):  # drafts of killed writers too
+                page.unlink()
     print(
         f"{erased.records:,} records with {erased.mentions:,} mentions erased, of {erased.asked:,} asked for; "
         f"{erased.texts:,} texts went with them. The next run writes the report again; matches and skill_map are empty "

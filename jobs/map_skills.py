@@ -33,7 +33,7 @@ def main(
             tables.clear_staging()
         print(f"{count:,} clusters in table skill_map of {tables.root}")
         if page is not None:
-            rows = mapped_clusters(tables, settings.report.min_records, points).toPandas()
+            rows = mapped_clusters(tables, settings.report.min_records, points).toPandas().dropna(subset="x")
             draw_map(rows, page)
             print(f"{page}: {len(rows):,} of them drawn")
 

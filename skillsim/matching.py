@@ -27,6 +27,7 @@ NEAR_ENOUGH = 0.8  # of a skill, for whoever has near ones only
 FLOOR, NEAR_SKILLS = 0.4, 20
 # By the taxonomy: who can do what is narrower than a skill, or broader.
 NARROWER, BROADER = 0.8, 0.4
+_DIGITS = 5
 _BLOCK = 512  # rows whose products with all others are held at once
 
 
@@ -87,14 +88,14 @@ def with_hierarchy(near: Matrix, narrower: Rows, broader: Rows) -> Matrix:
 @dataclass(frozen=True)
 class Side:
     """Vacancies or people. `skills`: (n, skills), of a vacancy ESSENTIAL or OPTIONAL, of a person 1; `profiles`: (n,
-    dimensions), unit vectors, zero for one without."""
+    dimensions), unit vectors, zero for one without, float32 or float16."""
 
     skills: Matrix
-    profiles: Floats
+    profiles: npt.NDArray[Any]
 
 
 def score_blocks(vacancies: Side, people: Side, near: Matrix, rare: Floats) -> Iterator[Floats]:
-    """(some vacancies, people): scores, 0..1, of all vacancies in turn.
+    """(some vacancies, people): scores, 0..1, of all vacancies in turn; 0 where nothing that is asked for is covered.
 
     `near`: (skills, skills), without a diagonal; `rare`: (skills,).
     """
@@ -107,8 +108,9 @@ def score_blocks(vacancies: Side, people: Side, near: Matrix, rare: Floats) -> I
     for start in range(0, weights.shape[0], _BLOCK):
         block = slice(start, start + _BLOCK)
         covered = np.minimum((weights[block] @ credit).toarray(), 1)
-        alike = np.clip(vacancies.profiles[block] @ people.profiles.T, 0, 1)
-        yield COVERAGE * covered + (1 - COVERAGE) * alike
+        alike = np.clip(np.asarray(vacancies.profiles[block], np.float32) @ people.profiles.T, 0, 1)
+        # Rounded, since the last bits of a product depend on who else is in it.
+        yield np.where(covered > 0, np.round(COVERAGE * covered + (1 - COVERAGE) * alike, _DIGITS), 0)
 
 
 def top_matches(vacancies: Side, people: Side, near: Matrix, rare: Floats, k: int) -> Matrix:

@@ -1,5 +1,6 @@
 """HTML pages that need nothing but themselves: no network when they are opened, and no text of the data that runs."""
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def render_page(template: str, charts: dict[str, Spec] | None, **values: object)
 def write_page(page: str, path: Path) -> None:
     """Whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.tmp")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     draft.write_text(page, encoding="utf-8")
     draft.replace(path)
 

@@ -67,7 +67,7 @@ with DAG(
     normalise = job(
         "normalise_skills",
         *("--config", f"{OURS % 'home'}/conf/cluster.toml"),
-        *("--input", f"{OURS % 'feed'}/{{{{ params.date or ds }}}}"),
+        *("--input", f"{OURS % 'feed'}/{{{{ params.date or dag_run.run_after.strftime('%Y-%m-%d') }}}}"),
         *("--set", f"input.source={OURS % 'source'}", "--set", f"input.mode={OURS % 'mode'}"),
         *("--taxonomy", OURS % "taxonomy", "--set", f"taxonomy.version={OURS % 'taxonomy_version'}"),
         *("--set", f"output.artifacts_path={OURS % 'artifacts'}", "--set", "output.wait_minutes=60"),

@@ -7,7 +7,6 @@ vectors of his or her skills.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -39,10 +38,21 @@ from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.skill_vectors import learn
 from skillsim.spark.tables import Tables
 
-# Skills asked for by the vacancies of one pass over the people: 200 MB of vectors in each task at the most.
-ASKED_AT_ONCE = 200_000
+# Skills asked for by the vacancies of one pass over the people; they are in each task.
+ASKED_AT_ONCE = 100_000
 _MATCHES = pa.schema([MATCHES.schema.field(name) for name in MATCHES.schema.names[2:-1]])
 _REASONS = pa.schema([MATCHES.schema.field(name) for name in ("coverage", "matched", "near", "missing")])
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of Asked, what the reasons are told from."""
+
+    vacancy_ids: list[str]
+    labels: list[str]
+    matrix: Matrix
+    near: Matrix
+    rare: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -83,13 +93,20 @@ def match(
         .where("predicate = 'broader'")
         .join(tables.read(NORMALISED_SKILLS).select("taxonomy_id").distinct(), on="taxonomy_id", how="left_semi")
     )
+    profiled = tables.stage("matches_people", _profiled(held, named))
     passes = math.ceil(asked.count() / ASKED_AT_ONCE)
-    parts = [asked.where(F.pmod(F.xxhash64("vacancy_id"), F.lit(passes)) == one) for one in range(passes)]
-    found = [_matches(held, named, _asked(part, held, named, broader, floor, most), k) for part in parts]
     stamp = {"vacancies": F.lit(vacancies), "people": F.lit(people), "run_id": F.lit(run_id)}
-    rows = tables.stage("matches", reduce(DataFrame.unionByName, found).withColumns(stamp))
-    tables.replace(MATCHES, rows, {"vacancies": vacancies, "people": people})
-    return asked.select("vacancy_id").distinct().count(), rows.count()
+    count = 0
+    for one in range(passes):
+        part = asked.where(F.pmod(F.xxhash64("vacancy_id"), F.lit(passes)) == one)
+        found = _matches(profiled, _asked(part, held, named, broader, floor, most), k)
+        rows = tables.stage("matches", found.withColumns(stamp))
+        if one == 0:
+            tables.replace(MATCHES, rows, {"vacancies": vacancies, "people": people})
+        else:
+            tables.append(MATCHES, rows)
+        count += rows.count()
+    return asked.select("vacancy_id").distinct().count(), count
 
 
 def _skills(tables: Tables) -> DataFrame:
@@ -126,7 +143,7 @@ def _with_vectors(tables: Tables, skills: DataFrame, held: DataFrame) -> DataFra
         for batch in batches:
             skill, label, vector, count = batch.columns
             rare = rarity(people, np.asarray(count.fill_null(0), np.float32))
-            own = pack_vectors(Encoded(learnt.skill_vectors(skill, vector).astype(np.float16), {}))
+            own = _packed(learnt.skill_vectors(skill, vector))
             yield pa.RecordBatch.from_arrays([skill, label, pa.array(rare), own], ["skill", "label", "rare", "vector"])
 
     counted = named.join(held.groupBy("skill").count(), on="skill", how="left")
@@ -161,7 +178,7 @@ def _asked(part: DataFrame, held: DataFrame, named: DataFrame, broader: DataFram
         vacancy_ids.tolist(),
         skills.tolist(),
         labels.tolist(),
-        Side(matrix, profiles(matrix.multiply(rare).tocsr(), vectors)),
+        Side(matrix, profiles(matrix.multiply(rare).tocsr(), vectors).astype(np.float16)),
         sparse.csr_matrix(close, shape=(n, n)),
         rare,
     )
@@ -197,17 +214,42 @@ def _by_hierarchy(asked: DataFrame, others: DataFrame, broader: DataFrame) -> Da
     return edges[0].unionByName(edges[1]).join(wanted, on="asked", how="left_semi").join(labels, on="skill")
 
 
-def _matches(held: DataFrame, named: DataFrame, asked: Asked, k: int) -> DataFrame:
-    """MATCHES' columns from vacancy_id to missing."""
+def _profiled(held: DataFrame, named: DataFrame) -> DataFrame:
+    """(person_id, skills, profile) of each person."""
+
+    def profile(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            lists = batch.column("skills")
+            skills, rare, vectors = lists.flatten().flatten()
+            ends = np.cumsum([0, *lists.value_lengths().to_pylist()])
+            weights = sparse.csr_matrix((np.asarray(rare), np.arange(len(rare)), ends), shape=(len(lists), len(rare)))
+            found = _packed(profiles(weights, np.asarray(unpack_vectors(vectors), np.float32)))
+            names = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), skills)
+            yield pa.RecordBatch.from_arrays(
+                [batch.column("person_id"), names, found], ["person_id", "skills", "profile"]
+            )
+
+    skills = F.sort_array(F.collect_list(F.struct("skill", "rare", "vector"))).alias("skills")
+    lists = held.join(named, on="skill").groupBy("person_id").agg(skills)
+    return lists.mapInArrow(profile, "person_id string, skills array<string>, profile binary")
+
+
+def _packed(vectors: np.ndarray) -> pa.BinaryArray:
+    return pack_vectors(Encoded(vectors.astype(np.float16), {}))
+
+
+def _matches(profiled: DataFrame, asked: Asked, k: int) -> DataFrame:
+    """MATCHES' columns from vacancy_id to missing, of `_profiled` people."""
     places = dict(zip(asked.skills, range(len(asked.skills)), strict=True))
+    told = Told(asked.vacancy_ids, asked.labels, asked.side.skills, asked.near, asked.rare)
 
     def best(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             batch = batch.sort_by("person_id")  # of equals the first are kept
-            lists = batch.column("skills")
-            side = _people(lists, places)
+            matrix = _people(batch.column("skills"), places)
+            side = Side(matrix, np.asarray(unpack_vectors(batch.column("profile")), np.float32))
             found = top_matches(asked.side, side, asked.near, asked.rare, k).tocoo()
-            rows = np.split(side.skills.indices, side.skills.indptr[1:-1])
+            rows = np.split(matrix.indices, matrix.indptr[1:-1])
             yield pa.RecordBatch.from_pydict(
                 {
                     "vacancy": pa.array(found.row, pa.int32()),
@@ -220,38 +262,33 @@ def _matches(held: DataFrame, named: DataFrame, asked: Asked, k: int) -> DataFra
     def why(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             rows = zip(batch.column("vacancy").to_pylist(), batch.column("skills").to_pylist(), strict=True)
-            told = pa.Table.from_pylist([_in_words(asked, vacancy, skills) for vacancy, skills in rows], _REASONS)
-            score, coverage = batch.column("score").to_numpy(), told["coverage"].to_numpy()
-            profile = (score - COVERAGE * coverage) / (1 - COVERAGE)
-            ids = [asked.vacancy_ids[row] for row in batch.column("vacancy").to_pylist()]
+            words = pa.Table.from_pylist([_in_words(told, vacancy, skills) for vacancy, skills in rows], _REASONS)
+            score, coverage = batch.column("score").to_numpy(), words["coverage"].to_numpy()
+            ids = [told.vacancy_ids[row] for row in batch.column("vacancy").to_pylist()]
             kept = {name: batch.column(name) for name in ("rank", "person_id", "score")}
-            lists = {name: told[name].combine_chunks() for name in ("coverage", "matched", "near", "missing")}
-            columns = {"vacancy_id": ids, **kept, **lists, "profile": np.clip(profile, 0, 1)}
+            lists = {name: words[name].combine_chunks() for name in _REASONS.names}
+            profile = np.clip((score - COVERAGE * coverage) / (1 - COVERAGE), 0, 1)
+            columns = {"vacancy_id": ids, **kept, **lists, "profile": profile}
             yield pa.RecordBatch.from_pydict({name: columns[name] for name in _MATCHES.names}, schema=_MATCHES)
 
-    skills = F.collect_list(F.struct("skill", "rare", "vector"))
-    lists = held.join(named, on="skill").groupBy("person_id").agg(F.sort_array(skills).alias("skills"))
-    scored = lists.mapInArrow(best, "vacancy int, person_id string, score double, skills array<int>")
+    scored = profiled.mapInArrow(best, "vacancy int, person_id string, score double, skills array<int>")
     order = Window.partitionBy("vacancy").orderBy(F.desc("score"), "person_id")
     ranked = scored.withColumn("rank", F.row_number().over(order)).where(F.col("rank") <= k)
     return ranked.mapInArrow(why, from_arrow_schema(_MATCHES))
 
 
-def _people(lists: pa.ListArray, places: dict[str, int]) -> Side:
-    """Of lists of (skill, rare, vector); all skills make the profile, those in `places` the matrix."""
-    skills, rare, vectors = lists.flatten().flatten()
-    ends = np.cumsum([0, *lists.value_lengths().to_pylist()])
-    all_of = sparse.csr_matrix((np.asarray(rare), np.arange(len(rare)), ends), shape=(len(lists), len(rare)))
-    place = np.array([places.get(skill, -1) for skill in skills.to_pylist()])
-    row, column = np.repeat(np.arange(len(lists)), np.diff(ends))[place >= 0], place[place >= 0]
-    matrix = sparse.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(lists), len(places)))
-    return Side(matrix, profiles(all_of, np.asarray(unpack_vectors(vectors), np.float32)))
+def _people(lists: pa.ListArray, places: dict[str, int]) -> Matrix:
+    """1 where a person has a skill of `places`."""
+    place = np.array([places.get(skill, -1) for skill in lists.flatten().to_pylist()], np.int64)
+    row = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy())
+    row, column = row[place >= 0], place[place >= 0]
+    return sparse.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(lists), len(places)))
 
 
-def _in_words(asked: Asked, vacancy: int, skills: list[int]) -> dict[str, object]:
+def _in_words(asked: Told, vacancy: int, skills: list[int]) -> dict[str, object]:
     """How much is covered, and the labels of what is matched, near and missing."""
-    person = sparse.csr_matrix((np.ones(len(skills)), skills, [0, len(skills)]), shape=(1, len(asked.skills)))
-    told = reasons(asked.side.skills[vacancy], person, asked.near, asked.rare)
+    person = sparse.csr_matrix((np.ones(len(skills)), skills, [0, len(skills)]), shape=(1, asked.matrix.shape[1]))
+    told = reasons(asked.matrix[vacancy], person, asked.near, asked.rare)
     labels = asked.labels
     alike = {kind: [labels[one.skill] for one in told if one.kind is kind] for kind in (Kind.MATCHED, Kind.MISSING)}
     near = [{"asked": labels[one.skill], "has": labels[one.by]} for one in told if one.by not in (None, one.skill)]

@@ -50,6 +50,7 @@ def migrate(tables: Tables) -> None:
         if version < 7 and table is MATCHES:
             _add_column(tables, MATCHES, "coverage", after="score")
             _add_column(tables, MATCHES, "profile", after="coverage")
+            tables.replace(MATCHES, tables.read(MATCHES).limit(0), {})  # their scores are of another scale
         tables.alter(table, f"SET TBLPROPERTIES ({property_list(properties(table))})")
         log.info("%s: migrated from schema version %d to %d", table.name, version, SCHEMA_VERSION)
 

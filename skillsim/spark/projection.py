@@ -53,7 +53,11 @@ def mapped_clusters(tables: Tables, min_records: int, points: int) -> DataFrame:
     """The clusters with the most mentions as they are now, and their place in SKILL_MAP, null where it lacks them."""
     places = tables.read(SKILL_MAP).select("cluster_id", "x", "y")
     largest = _skills(tables, min_records).orderBy(F.desc("mentions"), "cluster_id").limit(points)
-    return largest.select("cluster_id", *_SHOWN).join(places, on="cluster_id", how="left").orderBy(F.desc("mentions"))
+    return (
+        largest.select("cluster_id", *_SHOWN)
+        .join(places, on="cluster_id", how="left")
+        .orderBy(F.desc("mentions"), "cluster_id")
+    )
 
 
 def _skills(tables: Tables, min_records: int) -> DataFrame:

@@ -35,7 +35,7 @@ def collect_report(tables: Tables, run: MadeRun, config: ReportConfig, audit: Au
         statuses=statuses,
         reasons=reasons,
         earlier=tuple(RunRow(*row) for row in runs_before(tables, run.run_id)),
-        concepts=_concepts(normalised, top),
+        concepts=_concepts(normalised, least, top),
         emerging=_emerging(tables, least, top) if clustered else None,
         clusters=_cluster_rows(missing, least, top) if clustered else None,
         unlinked=None if clustered else _texts(normalised, _links(tables, run), "nil", least, top),
@@ -79,7 +79,7 @@ def _statuses(normalised: DataFrame) -> tuple[tuple[StatusRow, ...], tuple[tuple
 
 def _sources(normalised: DataFrame) -> tuple[SourceRow, ...]:
     of_status = [F.count_if(F.col("status") == status).alias(status) for status in ("matched", "rejected")]
-    counts = (F.countDistinct("record_id").alias("records"), F.count("*").alias("mentions"), *of_status)
+    counts = (F.countDistinct(id_as_given()).alias("records"), F.count("*").alias("mentions"), *of_status)
     rows = normalised.groupBy("source").agg(*counts).orderBy(F.desc("mentions"), "source").collect()
     return tuple(SourceRow(*row) for row in rows)
 
@@ -89,11 +89,12 @@ def _counted() -> tuple[Column, Column]:
     return F.count("*").alias("mentions"), F.countDistinct(F.struct("source", id_as_given())).alias("records")
 
 
-def _concepts(normalised: DataFrame, top: int) -> tuple[ConceptRow, ...]:
+def _concepts(normalised: DataFrame, least: int, top: int) -> tuple[ConceptRow, ...]:
     rows = (
         normalised.where(F.col("status") == "matched")
         .groupBy("concept_uri", "concept_label")  # F.first of a text would sort the rows
         .agg(*_counted())
+        .where(F.col("records") >= least)
         .orderBy(F.desc("mentions"), "concept_uri")
         .limit(top)
         .collect()

@@ -137,9 +137,10 @@ def last_made(tables: Tables) -> MadeRun:
 
 
 def runs_before(tables: Tables, run_id: str) -> list[tuple[datetime, dict[str, int]]]:
-    """When they started, and mentions by status; the oldest first."""
-    before = _made(tables).where(F.col("run_id") < run_id)  # ids sort by time
-    rows = before.orderBy(F.desc("run_id")).limit(RUNS_SHOWN).select("started_at", "statuses").collect()
+    """Of the runs that ended before the last one or the one that is under way: when they started, and mentions by
+    status; the oldest first."""
+    before = _made(tables).where(F.col("run_id") != run_id)
+    rows = before.orderBy(F.desc("finished_at")).limit(RUNS_SHOWN).select("started_at", "statuses").collect()
     return [(row["started_at"].astimezone(UTC), row["statuses"]) for row in reversed(rows)]
 
 

@@ -32,6 +32,7 @@ STAGED = frozenset(
         "links",
         "links_todo",
         "matches",
+        "matches_people",
         "matches_skills",
         "matches_vectors",
         "members",

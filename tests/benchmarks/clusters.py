@@ -49,7 +49,7 @@ from training.noise import noisy
 from training.variant_pairs import near_pairs
 
 CELLS = Config().clusters.cells
-_BLOCK = 2_048
+_BLOCK, _SCORED = 2_048, 50_000
 _SAMPLE_S = 0.5
 
 
@@ -83,10 +83,12 @@ def nearest(vectors: np.ndarray, concepts: np.ndarray) -> np.ndarray:
 def recall(tables: Tables, texts: list[str], vectors: np.ndarray, variants: Variants) -> dict[str, Any]:
     """Of the pairs from the threshold on that comparing all with all finds, how many the job found, and their score."""
     rows, cosines = near_pairs(texts, vectors.astype(np.float32), variants.floor)
-    scores = variants.score([texts[row] for row in rows[:, 0]], [texts[row] for row in rows[:, 1]], cosines)
-    pairs = {
-        frozenset((text_key(texts[a]), text_key(texts[b]))) for a, b in rows[scores >= variants.threshold].tolist()
-    }
+    pairs: set[frozenset[str]] = set()
+    for start in range(0, len(rows), _SCORED):
+        some, cosine = rows[start : start + _SCORED], cosines[start : start + _SCORED]
+        scores = variants.score([texts[row] for row in some[:, 0]], [texts[row] for row in some[:, 1]], cosine)
+        near = some[scores >= variants.threshold].tolist()
+        pairs |= {frozenset((text_key(texts[a]), text_key(texts[b]))) for a, b in near}
     kept = tables.read(PAIRS).where("left_key < right_key").select("left_key", "right_key").toArrow()
     found = {frozenset(pair) for pair in zip(*(column.to_pylist() for column in kept.columns), strict=True)}
     hit = len(pairs & found)

@@ -56,7 +56,8 @@ def test_the_best_are_what_the_rule_says_and_their_reasons_add_up(
     for row, vacancy in enumerate(vacancies):
         parts = [covered(vacancy, person, close, rare) for person in people]
         alike = np.maximum(directions[3:] @ directions[row], 0)
-        scores = [COVERAGE * part + (1 - COVERAGE) * one for part, one in zip(parts, alike, strict=True)]
+        both = zip(parts, alike, strict=True)
+        scores = [COVERAGE * part + (1 - COVERAGE) * one if part > 0 else 0 for part, one in both]
         expected = sorted((score for score in scores if score > 1e-9), reverse=True)[:2]
         assert sorted(found[row].data.tolist(), reverse=True) == pytest.approx(expected, abs=1e-5)
         for person, score in zip(found[row].indices, found[row].data, strict=True):

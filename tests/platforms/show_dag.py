@@ -15,7 +15,9 @@ def command(task, date):
     """The spark-submit of a task on 1 December, as Airflow renders it."""
     task = task.prepare_for_execution()
     variables = {"json": VariableAccessor(deserialize_json=True)}
-    task.render_template_fields({"params": {"date": date}, "ds": "2026-12-01", "var": variables})
+    # As of a manual trigger, which has no logical date and so no ds.
+    run = SimpleNamespace(run_after=datetime(2026, 12, 1, 1, 30, tzinfo=UTC))
+    task.render_template_fields({"params": {"date": date}, "dag_run": run, "var": variables})
     return task._get_hook()._build_spark_submit_command(task.application)
 
 

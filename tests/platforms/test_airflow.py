@@ -6,8 +6,9 @@ import re
 import runpy
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -59,9 +60,12 @@ def operators(monkeypatch: pytest.MonkeyPatch, text: str, tmp_path: Path) -> dic
     return {call.kwargs["task_id"]: call.kwargs for call in calls}
 
 
+RUN = SimpleNamespace(run_after=datetime(2026, 12, 1, 1, 30, tzinfo=UTC))
+
+
 def rendered(of: dict[str, Any]) -> list[str]:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    known = {"var": {"json": {"skillsim": variable()}}, "params": {"date": None}, "ds": "2026-12-01"}
+    known = {"var": {"json": {"skillsim": variable()}}, "params": {"date": None}, "dag_run": RUN}
     return [environment.from_string(one).render(known) for one in [of["application"], *of["application_args"]]]
 
 
@@ -75,7 +79,7 @@ def test_the_dags_commands_are_what_the_jobs_take(monkeypatch: pytest.MonkeyPatc
         ('"--taxonomy", OURS', '"--taxonomies", OURS', ConfigError),
         ("f\"input.mode={OURS % 'mode'}\"", "f\"input.modes={OURS % 'mode'}\"", ConfigError),
         ('conf/cluster.toml"),', 'conf/clusters.toml"),', ConfigError),
-        ("{{{{ params.date or ds }}}}", "{{{{ params.day or ds }}}}", jinja2.UndefinedError),
+        ("{{{{ params.date or", "{{{{ params.day or", jinja2.UndefinedError),
         ("OURS % 'feed'", "OURS % 'feeds'", jinja2.UndefinedError),
         ('job("maintain", ', 'job("maintenance", ', AssertionError),
     ],
