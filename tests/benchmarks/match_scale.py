@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from skillsim.config import SparkConfig
 from skillsim.matching import FLOOR, NEAR_SKILLS
-from skillsim.schemas import CLUSTERS, EMBEDDINGS, LABELS, MATCHES, NORMALISED_SKILLS
+from skillsim.schemas import CLUSTERS, EMBEDDINGS, LABELS, MATCHES, NORMALISED_SKILLS, RELATIONS
 from skillsim.spark.matching import match
 from skillsim.spark.session import get_session
 from skillsim.spark.tables import Tables
@@ -55,7 +55,7 @@ def main(
     spark = get_session(SparkConfig())
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out"
-        for table in (CLUSTERS, EMBEDDINGS, LABELS):
+        for table in (CLUSTERS, EMBEDDINGS, LABELS, RELATIONS):
             shutil.copytree(root / "tables" / table.name, target / "tables" / table.name)
         tables = Tables(spark, str(target))
         skills = spark.read.format("delta").load(str(root / "tables" / NORMALISED_SKILLS.name))
