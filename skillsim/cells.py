@@ -1,8 +1,9 @@
 """Pairs of texts that may be variants of one skill, found without comparing all with all. No Spark.
 
 A text lies in a few cells: its nearest concepts, so that the taxonomy serves as coarse quantiser (as in an inverted
-file, Jegou et al., PAMI 2011), and what its letters make it alike to, whatever its vector says. Only texts of one cell
-are compared, and a pair that shares several cells is found in the first of them alone.
+file, Jegou et al., PAMI 2011); its words and, where they are few, all but one of them; and what its letters make it
+alike to, whatever its vector says. Only texts of one cell are compared, and a pair that shares several cells is found
+in the first of them alone.
 """
 
 import math
@@ -23,13 +24,14 @@ Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 # Raised whenever other pairs would be found, or scored otherwise by the same decision.
-PAIRS_VERSION = 2
+PAIRS_VERSION = 3
 
 _NO_CELL = np.iinfo(np.int64).max
 _BLOCK = 1_024  # texts of a cell whose cosines are held at once
 _PAIRS = 16_384  # pairs whose cells are compared at once
-_INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie above it, those of concepts from 0 on
+_INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie above it, the others from 0 on
 _SHORT = 5  # letters that may be initials
+_FEW_WORDS = 3  # of which one may be left out
 # Of the texts of a cell, so many nearest ones and so many most frequent ones are compared with a new text.
 MOST = (48, 16)
 
@@ -59,12 +61,20 @@ class Gathering:
 
 
 def cells_of(text: str, concept_uris: Sequence[str]) -> list[int]:
-    """Ascending: first cells of initials, then of letters, then of concepts."""
+    """Ascending: first cells of initials, then of letters, then of concepts and of words."""
     told = form(text)
     letters = {f"written {told.compact}", f"words {' '.join(sorted(told.stems))}"}
     initials = told.initials if len(told.words) > 1 else {told.compact} if len(told.compact) <= _SHORT else set()
-    found = {_INITIALS - _hash(name) for name in initials}
-    return sorted(found | {-1 - _hash(name) for name in letters} | {_hash(uri) for uri in concept_uris})
+    found = {_INITIALS - _hash(name) for name in initials} | {-1 - _hash(name) for name in letters}
+    return sorted(found | {_hash(uri) for uri in concept_uris} | {_hash(name) for name in _word_cells(told.stems)})
+
+
+def _word_cells(stems: Sequence[str]) -> set[str]:
+    """All words, and where they are few all but one: "cadence skill" meets "cadence"."""
+    words = sorted(set(stems))
+    few = len(words) in range(2, _FEW_WORDS + 1)
+    without = (words[:place] + words[place + 1 :] for place in range(len(words))) if few else ()
+    return {f"of words {' '.join(of)}" for of in (words, *without)}
 
 
 def is_single(text: str) -> bool:
@@ -110,7 +120,7 @@ def pairs_in_cell(
 ) -> Iterator[tuple[Rows, Rows, Floats]]:
     """(left, right, cosine) of the pairs that are found in this cell, in parts; one of each pair is new at least.
 
-    In a cell of concepts a pair has a cosine of `floor` at least, in one of initials one side is a single word.
+    In a cell of concepts or words a pair has a cosine of `floor` at least, in one of initials one side is one word.
     With `part`, of each text: only pairs of different parts. A new text is compared with the so many nearest of those
     and the so many most frequent, in which the leader of its cluster is; one that is itself among the most frequent of
     the cell, with all.
