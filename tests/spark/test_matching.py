@@ -28,7 +28,7 @@ def held(rows: int, seed: int) -> list[set[int]]:
     return [set(random.choice(SKILLS, random.integers(1, 6), replace=False).tolist()) for _ in range(rows)]
 
 
-RECORDS = {"cvs": held(40, 1), "jobs": held(6, 2), "other": held(30, 3)}
+RECORDS = {"cvs": held(50, 1), "jobs": held(6, 2), "other": held(30, 3)}
 VECTORS = unit(np.random.default_rng(4).normal(size=(SKILLS, 12))).astype(np.float16)
 
 
