@@ -156,7 +156,10 @@ class ClustersConfig(_Section):
         None, ge=LEAST_SCORE, le=1, description="score from which two texts are one skill; unset: the decision's own"
     )
     cells: int = Field(
-        5, ge=1, le=30, description="texts are compared that share one of so many nearest concepts, or their letters"
+        5,
+        ge=1,
+        le=30,
+        description="texts are compared that share one of so many nearest concepts, all words but one, or letters",
     )
 
 
