@@ -24,7 +24,7 @@ ESSENTIAL, OPTIONAL = 1.0, 0.5
 COVERAGE = 0.5  # of a score
 NEAR_ENOUGH = 0.8  # of a skill, for whoever has near ones only
 # Cosine of skill vectors from which skills are near, and how many are to one, unless the user says otherwise.
-FLOOR, NEAR_SKILLS = 0.4, 20
+FLOOR, NEAR_SKILLS = 0.5, 20
 # By the taxonomy: who can do what is narrower than a skill, or broader.
 NARROWER, BROADER = 0.8, 0.4
 _DIGITS = 5
