@@ -72,7 +72,7 @@ class Tables:
             if folder.exists() and not folder.is_dir():
                 raise TablesError(f"--output {self.root} is a file. Give a folder.")
             foreign = sorted({path.name for path in folder.glob("[!._]*")} - _KNOWN_ENTRIES)
-            if foreign:
+            if foreign and not any((folder / "tables" / name / "_delta_log").is_dir() for name in TABLES):
                 raise TablesError(
                     f"--output {self.root} holds something else ({', '.join(foreign[:3])}). "
                     "Give an empty or new folder, or one that an earlier run wrote."

@@ -189,6 +189,15 @@ def test_a_folder_with_something_else_is_refused(spark: SparkSession, tmp_path: 
         Tables(spark, str(tmp_path))
 
 
+def test_a_page_beside_our_tables_is_no_obstacle(
+    spark: SparkSession, texts: Callable[..., DataFrame], tmp_path: Path
+) -> None:
+    tables = Tables(spark, str(tmp_path / "out"))
+    tables.insert_new(TEXTS, tables.stage("texts", texts(("a", "one"))))
+    (tmp_path / "out" / "map.html").write_text("<p>")
+    assert content(Tables(spark, str(tmp_path / "out"))) == {"a": "one"}
+
+
 def test_a_file_as_root_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x")
     with pytest.raises(TablesError, match="is a file"):
