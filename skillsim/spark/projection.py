@@ -11,10 +11,10 @@ from skillsim.encoder import unpack_vectors
 from skillsim.errors import TablesError
 from skillsim.projection import Projection
 from skillsim.schemas import CLUSTERS, EMBEDDINGS, NORMALISED_SKILLS, SKILL_MAP
+from skillsim.skill_map import SHOWN
 from skillsim.spark.tables import Tables
 
 LEAST = 8  # clusters that a map is made of
-_SHOWN = ("representative", "mentions", "status", "concept_label", "group_label")
 _PLACES = "cluster_id string, x float, y float, pca_x float, pca_y float"
 
 
@@ -43,7 +43,7 @@ def map_skills(tables: Tables, sample: int, min_records: int, run_id: str) -> in
             yield pa.RecordBatch.from_arrays(arrays, names=["cluster_id", "x", "y", "pca_x", "pca_y"])
 
     placed = rows.select("cluster_id", "vector").mapInArrow(place, _PLACES)
-    named = clusters.select("cluster_id", *_SHOWN).join(placed, on="cluster_id", how="inner")
+    named = clusters.select("cluster_id", *SHOWN).join(placed, on="cluster_id", how="inner")
     staged = tables.stage("skill_map", named.withColumn("run_id", F.lit(run_id)))
     tables.replace(SKILL_MAP, staged, {})
     return staged.count()
@@ -54,7 +54,7 @@ def mapped_clusters(tables: Tables, min_records: int, points: int) -> DataFrame:
     places = tables.read(SKILL_MAP).select("cluster_id", "x", "y")
     largest = _skills(tables, min_records).orderBy(F.desc("mentions"), "cluster_id").limit(points)
     return (
-        largest.select("cluster_id", *_SHOWN)
+        largest.select("cluster_id", *SHOWN)
         .join(places, on="cluster_id", how="left")
         .orderBy(F.desc("mentions"), "cluster_id")
     )
