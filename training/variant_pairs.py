@@ -89,7 +89,7 @@ def near_pairs(texts: Sequence[str], vectors: Floats, floor: float = FLOOR) -> t
     for start in range(0, len(texts), _BLOCK):
         near = np.argwhere(vectors[start : start + _BLOCK] @ vectors.T >= floor) + np.array([start, 0])
         found.append(near[near[:, 0] < near[:, 1]])
-    cells = [cells_of(text, ()) for text in texts]
+    cells = [[cell for cell in cells_of(text, ()) if cell < 0] for text in texts]
     members: dict[int, list[int]] = {}
     for row, of_one in enumerate(cells):
         for cell in of_one:
