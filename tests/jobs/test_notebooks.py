@@ -144,7 +144,7 @@ def test_first_steps_links_and_explains_strings_without_the_tables(first_steps: 
     assert '"fork lift driving" OR "operate forklifts" OR "counterbalance"' in first_steps.shown("expand")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.spark
 @pytest.mark.delta
 def test_review_and_overrides_decides_previews_applies_and_takes_back(first_steps: Executed, tmp_path: Path) -> None:

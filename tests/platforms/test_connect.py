@@ -88,6 +88,7 @@ def test_the_jobs_give_the_tables_of_a_local_run(
     printed(connected("maintain", "--output", str(root)))
 
 
+@pytest.mark.long
 def test_a_uri_is_the_servers_and_leased_by_a_row(
     connected: Job, options: list[str], local_run: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from scipy import sparse
 
 import skillsim.spark.matching as distributed
 import skillsim.spark.skill_vectors as learning
-from skillsim.matching import COVERAGE, Side, nearness, rarity, reasons, score_blocks, with_hierarchy
+from skillsim.matching import COVERAGE, OPTIONAL, Side, nearness, rarity, reasons, score_blocks, with_hierarchy
 from skillsim.schemas import CLUSTERS, EMBEDDINGS, LABELS, NORMALISED_SKILLS, RELATIONS, Table
 from skillsim.skill_vectors import Company, profiles, unit
 from skillsim.spark.skill_vectors import learn
@@ -28,7 +28,7 @@ def held(rows: int, seed: int) -> list[set[int]]:
     return [set(random.choice(SKILLS, random.integers(1, 6), replace=False).tolist()) for _ in range(rows)]
 
 
-RECORDS = {"cvs": held(50, 1), "jobs": held(6, 2), "other": held(30, 3)}
+RECORDS = {"cvs": held(50, 1), "jobs": held(6, 2), "other": held(30, 3), "more": held(6, 5)}
 VECTORS = unit(np.random.default_rng(4).normal(size=(SKILLS, 12))).astype(np.float16)
 
 
@@ -48,7 +48,12 @@ def tables(spark: SparkSession, tmp_path: Path) -> Tables:
     """Concepts whose labels have vectors, one without; of an older taxonomy too, which says otherwise."""
     tables, ids = Tables(spark, str(tmp_path)), {"taxonomy_id": "t", "model_id": "m"}
     skills = [
-        {"source": source, "record_id": f"{source}{row:02}", "position": skill, "status": "matched"}
+        {
+            "source": source,
+            "record_id": f"{'jobs' if source == 'more' else source}{row:02}",
+            "position": skill,
+            "status": "matched",
+        }
         | {"concept_uri": name(skill), "concept_label": f"label {skill}", "text_key": "x", **ids}
         for source, records in RECORDS.items()
         for row, record in enumerate(records)
@@ -82,7 +87,8 @@ def incidence(records: list[set[int]]) -> sparse.csr_matrix:
 
 def expected() -> tuple[np.ndarray, np.ndarray]:
     """(vacancies, people): scores and coverage by the arrays alone."""
-    people, vacancies = incidence(RECORDS["cvs"]), incidence(RECORDS["jobs"])
+    people = incidence(RECORDS["cvs"])
+    vacancies = incidence(RECORDS["jobs"]).maximum(OPTIONAL * incidence(RECORDS["more"]))
     known = np.arange(SKILLS) != WITHOUT_VECTOR
     every = incidence([record for records in RECORDS.values() for record in records])[:, known]
     encoded = VECTORS.astype(np.float32)
@@ -108,7 +114,7 @@ def expected() -> tuple[np.ndarray, np.ndarray]:
 def test_matches_are_those_of_the_arrays(tables: Tables, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "ASKED_AT_ONCE", at_once)
     people = len(RECORDS["cvs"])
-    asked, count = distributed.match(tables, "cvs", "jobs", None, people, FLOOR, NEAR, "r")
+    asked, count = distributed.match(tables, "cvs", "jobs", "more", people, FLOOR, NEAR, "r")
     tables.clear_staging()
     found = read(Path(tables.root), "matches")
     scores, coverage = expected()
@@ -119,7 +125,7 @@ def test_matches_are_those_of_the_arrays(tables: Tables, at_once: int, monkeypat
         assert row.score == pytest.approx(scores[place], abs=2e-3)  # vectors are stored as float16
         assert row.coverage == pytest.approx(coverage[place], abs=2e-3)
         assert row.score == pytest.approx(COVERAGE * row.coverage + (1 - COVERAGE) * row.profile, abs=1e-5)
-        wanted, has = RECORDS["jobs"][place[0]], RECORDS["cvs"][place[1]]
+        wanted, has = RECORDS["jobs"][place[0]] | RECORDS["more"][place[0]], RECORDS["cvs"][place[1]]
         assert set(row.matched) == {f"label {skill}" for skill in wanted & has}
         assert {*row.missing, *(one["asked"] for one in row.near)} == {f"label {skill}" for skill in wanted - has}
         assert {one["has"] for one in row.near} <= {f"label {skill}" for skill in has}
