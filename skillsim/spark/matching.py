@@ -292,5 +292,5 @@ def _in_words(asked: Told, vacancy: int, skills: list[int]) -> dict[str, object]
     labels = asked.labels
     alike = {kind: [labels[one.skill] for one in told if one.kind is kind] for kind in (Kind.MATCHED, Kind.MISSING)}
     near = [{"asked": labels[one.skill], "has": labels[one.by]} for one in told if one.by not in (None, one.skill)]
-    coverage = sum(one.weight * one.share for one in told)
+    coverage = min(sum(one.weight * one.share for one in told), 1.0)
     return {"coverage": coverage, "matched": alike[Kind.MATCHED], "near": near, "missing": alike[Kind.MISSING]}
