@@ -32,6 +32,7 @@ _PAIRS = 16_384  # pairs whose cells are compared at once
 _INITIALS = -(2**62) - 1  # the highest cell of initials; cells of letters lie above it, the others from 0 on
 _SHORT = 5  # letters that may be initials
 _FEW_WORDS = 3  # of which one may be left out
+FEW = 16  # texts of a block that many of are looked through at once
 # Of the texts of a cell, so many nearest ones and so many most frequent ones are compared with a new text.
 MOST = (48, 16)
 
@@ -156,6 +157,29 @@ def pairs_in_cell(
         yield left, right, np.einsum("ij,ij->i", texts.vectors[left], texts.vectors[right])
 
 
+def pairs_in_few(
+    block: Rows, cell: Rows, part: Rows, texts: Texts, floor: float
+) -> Iterator[tuple[Rows, Rows, Floats]]:
+    """As `pairs_in_cell` of many blocks at once, each of FEW texts at most, so that none is crowded.
+
+    Of each text: `block`: the block it is in, those of one after another; `cell`: of the block; `part`: only pairs of
+    different parts.
+    """
+    later = np.searchsorted(block, block, side="right") - np.arange(len(block)) - 1
+    for start in range(0, len(block), _PAIRS // FEW):
+        count = later[start : start + _PAIRS // FEW]
+        left = np.repeat(np.arange(start, start + len(count)), count)
+        right = left + 1 + np.arange(len(left)) - np.repeat(np.cumsum(count) - count, count)
+        may = (texts.new[left] | texts.new[right]) & (part[left] != part[right])
+        may &= (cell[left] > _INITIALS) | (texts.single[left] != texts.single[right])
+        left, right = left[may], right[may]
+        here = _is_first(cell[left], texts, left, right)
+        left, right = left[here], right[here]
+        cosine = np.einsum("ij,ij->i", texts.vectors[left], texts.vectors[right])
+        near = (cell[left] < 0) | (cosine >= floor)
+        yield left[near], right[near], cosine[near]
+
+
 def _chosen(others: Rows, cosine: Floats, rank: Floats, most: tuple[int, int]) -> Rows:
     """Of the texts that one could be compared with the nearest and the most frequent; all where they are few."""
     if len(others) <= sum(most):
@@ -165,7 +189,7 @@ def _chosen(others: Rows, cosine: Floats, rank: Floats, most: tuple[int, int]) -
     return np.union1d(nearest, frequent)
 
 
-def _is_first(cell: int, texts: Texts, left: Rows, right: Rows) -> Bools:
+def _is_first(cell: int | Rows, texts: Texts, left: Rows, right: Rows) -> Bools:
     """(pairs,): whether this is the first cell in which both are compared."""
     alike = texts.single[left] == texts.single[right]
     return _first_shared(texts.cells[left], texts.cells[right], alike) == cell

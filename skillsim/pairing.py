@@ -1,7 +1,8 @@
 """Two texts compared word by word: which words are the same, and what is left over. No Spark."""
 
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -12,8 +13,30 @@ _STEMMER = EnglishStemmer()
 _WORD = re.compile(r"(?:[^\W_]|[^\x00-\x7f\s])+[+#]*|[+#]+")  # with the vowel signs of scripts that have them
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _FILLERS = frozenset(("a", "an", "and", "for", "in", "of", "on", "or", "the", "to", "using", "with", "your"))
+_AGENT = re.compile(r"(?:or|er|ist|ian)s?$")
+_PREFIXES = (
+    *(
+        "anti",
+        "bi",
+        "de",
+        "dis",
+        "down",
+        "hyper",
+        "im",
+        "in",
+        "inter",
+        "intra",
+        "macro",
+        "micro",
+        "mono",
+        "multi",
+        "no",
+    ),
+    *("non", "out", "over", "post", "pre", "re", "sub", "trans", "un", "under", "up"),
+)
 # Letters of the longer stem from which one slip, or two, make no other word.
-_ONE_SLIP, _TWO_SLIPS = 5, 9
+LEAST_TYPO, _TWO_SLIPS, MOST_SLIPS = 5, 9, 2
+_PAIRS_OF_WORDS = 200_000  # that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +48,8 @@ class Form:
     compact: str  # its letters and digits
     numbers: frozenset[str]
     initials: frozenset[str]  # of all words, and of those without fillers
+    agents: tuple[bool, ...]  # whether each word is someone who does something
+    unprefixed: frozenset[str]  # words without a prefix that turns their meaning
 
 
 @lru_cache(maxsize=200_000)
@@ -32,7 +57,10 @@ def form(text: str) -> Form:
     every = _WORD.findall(text)
     words = tuple(word for word in every if word not in _FILLERS) or tuple(every)
     initials = frozenset("".join(word[0] for word in of) for of in (every, words))
-    return Form(words, tuple(map(stem, words)), "".join(every), frozenset(_NUMBER.findall(text)), initials)
+    agents = tuple(bool(_AGENT.search(word)) for word in words)
+    unprefixed = frozenset(word[len(of) :] for word in words for of in _PREFIXES if word.startswith(of))
+    numbers = frozenset(_NUMBER.findall(text))
+    return Form(words, tuple(map(stem, words)), "".join(every), numbers, initials, agents, unprefixed)
 
 
 @lru_cache(maxsize=200_000)
@@ -62,58 +90,67 @@ class Pairing:
     @staticmethod
     def of(a: Form, b: Form) -> "Pairing":
         found = Pairing(a, b, list(range(len(a.stems))), list(range(len(b.stems))))
-        found._pair(lambda x, y: a.stems[x] == b.stems[y])
-        found._join()
-        found._pair(found._is_typo)
-        found._pair(found._is_short)
+        found._pair(a.stems, b.stems, operator.eq)
+        if found.left and found.right:
+            join(a.words, found.left, b.words, found.right)
+            found.typos += found._pair(a.words, b.words, typo)
+            found.short_forms = len(found._pair(a.words, b.words, is_short))
         return found
 
     def words(self) -> tuple[list[str], list[str]]:
         """Stems left over of both."""
         return [self.a.stems[place] for place in self.left], [self.b.stems[place] for place in self.right]
 
-    def _pair(self, same: Callable[[int, int], bool]) -> None:
-        for x in list(self.left):
+    def _pair(self, left: Sequence[str], right: Sequence[str], same: Callable[[str, str], int]) -> list[int]:
+        """What `same` says of each two that are paired off: those of which it says anything but 0."""
+        told = []
+        for x in self.left.copy():
+            one = left[x]
             for y in self.right:
-                if same(x, y):
+                if found := same(one, right[y]):
+                    told.append(found)
                     self.left.remove(x)
                     self.right.remove(y)
                     break
+        return told
 
-    def _join(self) -> None:
-        """A word of one side that two or three of what is left of the other make together, in their order."""
-        for words, left, others, right in (
-            (self.a.words, self.left, self.b.words, self.right),
-            (self.b.words, self.right, self.a.words, self.left),
-        ):
-            for whole in list(left):
-                for size in (2, 3):
-                    spans = [right[start : start + size] for start in range(len(right) - size + 1)]
-                    made = [span for span in spans if "".join(others[place] for place in span) == words[whole]]
-                    if made and whole in left:
-                        left.remove(whole)
-                        for place in made[0]:
-                            right.remove(place)
 
-    def _is_typo(self, x: int, y: int) -> bool:
-        """Of the stems, or of the words: a typo may have another ending cut off."""
-        for of_a, of_b in ((self.a.stems, self.b.stems), (self.a.words, self.b.words)):
-            one, other = of_a[x], of_b[y]
-            longer = max(len(one), len(other))
-            slips = 0 if longer < _ONE_SLIP else 1 if longer < _TWO_SLIPS else 2
-            if one.isalpha() and other.isalpha() and OSA.distance(one, other, score_cutoff=slips) <= slips:
-                self.typos.append(min(len(one), len(other)))
-                return True
+def join(words: Sequence[str], left: list[int], others: Sequence[str], right: list[int]) -> None:
+    """Take from what is left over a word of one side that two or three of the other make together, in their order."""
+    for one, ours, two, theirs in ((words, left, others, right), (others, right, words, left)):
+        for whole in ours.copy() if len(theirs) > 1 else ():
+            for size in (2, 3):
+                spans = [theirs[start : start + size] for start in range(len(theirs) - size + 1)]
+                made = [span for span in spans if "".join([two[place] for place in span]) == one[whole]]
+                if made and whole in ours:
+                    ours.remove(whole)
+                    for place in made[0]:
+                        theirs.remove(place)
+
+
+@lru_cache(maxsize=_PAIRS_OF_WORDS)
+def typo(a: str, b: str) -> int:
+    """Letters of the shorter one where a slip or two part two stems, or words: a typo may have another ending cut off.
+
+    0 where more than that does.
+    """
+    for one, other in ((stem(a), stem(b)), (a, b)):
+        longer = max(len(one), len(other))
+        slips = 0 if longer < LEAST_TYPO else 1 if longer < _TWO_SLIPS else MOST_SLIPS
+        if slips and one.isalpha() and other.isalpha() and OSA.distance(one, other, score_cutoff=slips) <= slips:
+            return min(len(one), len(other))
+    return 0
+
+
+@lru_cache(maxsize=_PAIRS_OF_WORDS)
+def is_short(a: str, b: str) -> bool:
+    """Whether one word has letters of the other in their order, the first among them: "mgt", not "i18n"."""
+    short, long = sorted((a, b), key=len)
+    if not (2 <= len(short) <= 0.7 * len(long) and short[0] == long[0]):
         return False
-
-    def _is_short(self, x: int, y: int) -> bool:
-        """Whether one word has letters of the other in their order, the first among them: "mgt", not "i18n"."""
-        short, long = sorted((self.a.words[x], self.b.words[y]), key=len)
-        place = 0
-        for letter in short:
-            place = long.find(letter, place) + 1
-            if not place:
-                return False
-        found = 2 <= len(short) <= 0.7 * len(long) and short[0] == long[0]
-        self.short_forms += found
-        return found
+    place = 0
+    for letter in short:
+        place = long.find(letter, place) + 1
+        if not place:
+            return False
+    return True

@@ -29,8 +29,9 @@ from skillsim.config import LEAST_SCORE
 from skillsim.encoder import Encoder, load_encoder, vectors_of
 from skillsim.errors import TrainingError
 from skillsim.model_files import BUILTIN, resolve_model
+from skillsim.pair_features import FEATURES, Words, features, left_over
 from skillsim.pairing import Pairing, form, initials_side
-from skillsim.variants import FEATURES, METADATA, SHIPPED, Variants, Words, features, left_over
+from skillsim.variants import METADATA, SHIPPED, Variants
 from training import duplicates
 from training.command import one_line_errors
 from training.duplicates import Duplicates

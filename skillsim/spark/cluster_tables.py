@@ -13,15 +13,16 @@ from skillsim.config import SparkConfig
 from skillsim.errors import BalanceError
 from skillsim.schemas import CLUSTER_HISTORY, CLUSTER_MEMBERS, CLUSTERS, MENTIONS, NORMALISED_SKILLS, PAIRS
 from skillsim.spark.clusters import carry_ids, settled, star_members
-from skillsim.spark.pairs import find_pairs
+from skillsim.spark.pairs import find_pairs, with_cells
 from skillsim.spark.progress import Meter, Progress, Stage
 from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.slices import key_ranges
 from skillsim.spark.sql import predicate
 from skillsim.spark.tables import Tables
 
-# Each slice of new texts is compared with all texts, so that more slices cost more passes over those.
-MOST_SLICES = 8
+# Each slice of new texts is compared with all texts, so that more slices cost more passes over those; and a text costs
+# a fraction here of what it costs the model.
+SLICES_AT_ONCE, MOST_SLICES = 5, 8
 SPELLINGS = 10
 
 
@@ -52,18 +53,19 @@ def compare_texts(tables: Tables, texts: DataFrame, gathering: Gathering, config
     if not rows:
         return
     meter = Meter(account.stage, rows)
-    slices = min(MOST_SLICES, math.ceil(rows / config.rows_per_slice))
+    slices = min(MOST_SLICES, math.ceil(rows / (SLICES_AT_ONCE * config.rows_per_slice)))
     for keys in key_ranges(slices):
         new = todo.where(predicate({"text_key": keys}))
         held = (
             _compared(tables, gathering).withColumn("new", F.lit(False)).unionByName(new.withColumn("new", F.lit(True)))
         )
         known = texts.join(counts, on="text_key", how="left").fillna(0, "mentions")
-        part = tables.stage("pairs_texts", known.join(held, on="text_key", how="inner"))
+        both = known.join(held, on="text_key", how="inner")
+        part = tables.stage("pairs_texts", with_cells(both, gathering.cells))
         tasks = max(1, math.ceil(part.count() / config.rows_per_task))
         itself = {"left_key": F.col("text_key"), "right_key": F.col("text_key")}
         ones = {name: F.lit(1.0).cast("float") for name in ("cosine", "score")}
-        found = find_pairs(part, gathering.variants, gathering.cells, tasks)
+        found = find_pairs(part, gathering.variants, tasks)
         marks = new.withColumns(itself | ones | {"acronym_key": F.lit(None).cast("string")}).drop("text_key")
         done = tables.stage("pairs", found.unionByName(marks))
         tables.append(PAIRS, done.withColumns({name: F.lit(value) for name, value in gathering.key.items()}))

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
+from skillsim.cells import FEW, Texts, cells_of, is_single, padded, pairs_in_cell, pairs_in_few
 
 FLOOR = 0.3
 CELLS = [-(2**62) - 2, -3, -2, *range(1, 12)]  # of initials, of letters, of concepts
@@ -87,6 +87,36 @@ def test_each_pair_is_found_once(parts: int) -> None:
     assert len(expected) > 300
     assert len(found) == len(expected)
     assert {pair: pytest.approx(cosine, abs=1e-5) for pair, cosine in found} == expected
+
+
+def test_many_blocks_of_few_texts_are_looked_through_at_once() -> None:
+    """Blocks of random cells, some of two parts; each by itself is the oracle."""
+    random = np.random.default_rng(6)
+    size = random.integers(1, FEW + 1, 3_000)
+    block = np.repeat(np.arange(len(size)), size)
+    n = len(block)
+    cell = random.choice(CELLS, len(size))[block]
+    of_two = (random.random(len(size)) < 0.3)[block]
+    part = np.where(of_two, random.integers(0, 2, n), np.arange(n))
+    others = random.choice(CELLS, (n, 2))
+    cells = np.sort(np.column_stack([cell, others]), axis=1)
+    cells[:, 1:][cells[:, 1:] == cells[:, :-1]] = np.iinfo(np.int64).max
+    cells = np.sort(cells, axis=1)
+    vectors = random.normal(size=(n, 6)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    texts = Texts(cells, vectors, random.random(n) < 0.5, random.random(n) < 0.5, np.ones(n, np.int64))
+    found = {}
+    for left, right, cosine in pairs_in_few(block, cell, part, texts, FLOOR):
+        pairs = zip(left.tolist(), right.tolist(), cosine.tolist(), strict=True)
+        found |= {(a, b): pytest.approx(one, abs=1e-5) for a, b, one in pairs}
+    expected = {}
+    for one in range(len(size)):
+        rows = np.flatnonzero(block == one)
+        apart = part[rows] if of_two[rows[0]] else None
+        for left, right, cosine in pairs_in_cell(int(cell[rows[0]]), texts.take(rows), FLOOR, apart):
+            expected |= dict(zip(zip(rows[left].tolist(), rows[right].tolist(), strict=True), cosine, strict=True))
+    assert len(expected) > 10_000
+    assert found == expected
 
 
 def test_in_a_crowd_the_nearest_and_the_most_frequent_are_compared() -> None:

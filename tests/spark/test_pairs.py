@@ -3,12 +3,14 @@
 from itertools import combinations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from skillsim.cells import cells_of
-from skillsim.spark.pairs import find_pairs
-from skillsim.variants import Variants, Words
+from skillsim.cells import FEW, cells_of
+from skillsim.pair_features import Words
+from skillsim.spark.pairs import _by_block, find_pairs, with_cells
+from skillsim.variants import Variants
 
 FLOOR = 0.2
 # One tree of one node: a pair is kept by its cosine alone.
@@ -29,6 +31,24 @@ BY_COSINE = Variants(
 )
 
 
+@pytest.mark.parametrize("size", [1, 3, 40, 500])
+def test_blocks_are_whole_however_rows_arrive(size: int) -> None:
+    """Large ones alone, small ones together, in their order."""
+    random = np.random.default_rng(7)
+    sizes = random.choice([1, 2, FEW, FEW + 1, 60], 60)
+    block = np.repeat(np.arange(60), sizes)
+    ids = {"cell": block // 3, "low": block % 3, "high": block % 3 + 1}
+    rows = pa.table({**ids, "row": np.arange(len(block))})
+    found = list(_by_block(iter(rows.combine_chunks().to_batches(max_chunksize=size))))
+    assert pa.concat_tables(found).equals(rows)
+    for one in found:
+        held = np.unique(block[one["row"].to_numpy()])
+        assert len(one) == sizes[held].sum()
+        assert len(held) == 1 or max(sizes[held]) <= FEW
+    assert len(found) < 60 or size < 40
+    assert not list(_by_block(iter([])))
+
+
 @pytest.mark.parametrize("cell_texts", [7, 1_000])
 def test_cells_find_what_all_against_all_finds(spark: SparkSession, cell_texts: int) -> None:
     random = np.random.default_rng(5)
@@ -44,7 +64,8 @@ def test_cells_find_what_all_against_all_finds(spark: SparkSession, cell_texts: 
         for row in zip(keys, texts, vectors, uris, new, strict=True)
     ]
     schema = "text_key string, text string, vector binary, concept_uris array<string>, new boolean, mentions long"
-    found = find_pairs(spark.createDataFrame(rows, schema), BY_COSINE, 3, 2, cell_texts).collect()
+    given = with_cells(spark.createDataFrame(rows, schema), 3)
+    found = find_pairs(given, BY_COSINE, 2, cell_texts).collect()
     every = [cells_of(text, of[:3]) for text, of in zip(texts, uris, strict=True)]
     cells = [{cell for cell in of if cell >= -(2**62)} for of in every]  # no text is a single word
     exact = vectors.astype(np.float32)

@@ -12,7 +12,8 @@ from skillsim.cells import cells_of, is_single
 from skillsim.config import LEAST_SCORE
 from skillsim.encoder import Encoded
 from skillsim.errors import TrainingError
-from skillsim.variants import Variants, Words
+from skillsim.pair_features import Words
+from skillsim.variants import Variants
 from training.made_pairs import made_pairs
 from training.splits.held_out import is_held_out
 from training.variant_pairs import Skills, _same, near_pairs
