@@ -1,6 +1,8 @@
 """One Spark session for all tests, and one finished run on the first records of the sample."""
 
 import csv
+import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from pyspark.sql import SparkSession
 
 from skillsim.config import Config, SparkConfig, load_config
@@ -60,6 +63,7 @@ def job(spark: SparkSession) -> Callable[..., Run]:
     """Run the job on CSV lines: `job(root, lines, "linking.threshold=0.9")`; without clusters unless it is told."""
 
     def run(root: Path, lines: list[str], *assignments: str) -> Run:
+        root.parent.mkdir(exist_ok=True)
         source = root.with_suffix(".csv")
         source.write_text("".join(lines), encoding="utf-8")
         paths = [f"input.path={source}", f"taxonomy.path={SAMPLE / 'taxonomy'}", f"output.root={root}"]
@@ -71,15 +75,31 @@ def job(spark: SparkSession) -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
-def finished(job: Callable[..., Run], records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run on 200 records that tests read and copy, and never change."""
-    return job(tmp_path_factory.mktemp("finished") / "out", records[:200])
+def once(job: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """Run the job once for all processes that test: `once("name", lines, ...)`."""
+    of_process = tmp_path_factory.getbasetemp()
+    folder = of_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_process
+
+    def run(name: str, lines: list[str], *assignments: str) -> Run:
+        told = folder / f"{name}.pickle"
+        with FileLock(folder / f"{name}.lock"):
+            if not told.is_file():
+                told.write_bytes(pickle.dumps(job(folder / name / "out", lines, *assignments)))
+            return pickle.loads(told.read_bytes())
+
+    return run
 
 
 @pytest.fixture(scope="session")
-def clustered(job: Callable[..., Run], records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+def finished(once: Callable[..., Run], records: list[str]) -> Run:
+    """A run on 200 records that tests read and copy, and never change."""
+    return once("finished", records[:200])
+
+
+@pytest.fixture(scope="session")
+def clustered(once: Callable[..., Run], records: list[str]) -> Run:
     """As `finished`, with clusters."""
-    return job(tmp_path_factory.mktemp("clustered") / "out", records[:200], CLUSTERS_ON)
+    return once("clustered", records[:200], CLUSTERS_ON)
 
 
 @pytest.fixture
@@ -96,6 +116,6 @@ def changed_records(records: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def fresh(job: Callable[..., Run], changed_records: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+def fresh(once: Callable[..., Run], changed_records: list[str]) -> Run:
     """The changed input in one run, from nothing."""
-    return job(tmp_path_factory.mktemp("fresh") / "out", changed_records)
+    return once("fresh", changed_records)
