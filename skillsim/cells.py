@@ -24,7 +24,7 @@ Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 # Raised whenever other pairs would be found, or scored otherwise by the same decision.
-PAIRS_VERSION = 3
+PAIRS_VERSION = 4
 
 _NO_CELL = np.iinfo(np.int64).max
 _BLOCK = 1_024  # texts of a cell whose cosines are held at once
@@ -160,7 +160,7 @@ def pairs_in_cell(
 def pairs_in_few(
     block: Rows, cell: Rows, part: Rows, texts: Texts, floor: float
 ) -> Iterator[tuple[Rows, Rows, Floats]]:
-    """As `pairs_in_cell` of many blocks at once, each of FEW texts at most, so that none is crowded.
+    """As `pairs_in_cell` of many blocks at once, each of FEW texts at most, of which none is left out.
 
     Of each text: `block`: the block it is in, those of one after another; `cell`: of the block; `part`: only pairs of
     different parts.

@@ -14,28 +14,12 @@ _WORD = re.compile(r"(?:[^\W_]|[^\x00-\x7f\s])+[+#]*|[+#]+")  # with the vowel s
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _FILLERS = frozenset(("a", "an", "and", "for", "in", "of", "on", "or", "the", "to", "using", "with", "your"))
 _AGENT = re.compile(r"(?:or|er|ist|ian)s?$")
-_PREFIXES = (
-    *(
-        "anti",
-        "bi",
-        "de",
-        "dis",
-        "down",
-        "hyper",
-        "im",
-        "in",
-        "inter",
-        "intra",
-        "macro",
-        "micro",
-        "mono",
-        "multi",
-        "no",
-    ),
-    *("non", "out", "over", "post", "pre", "re", "sub", "trans", "un", "under", "up"),
+_PREFIXES = ("anti", "bi", "de", "dis", "down", "hyper", "im", "in", "inter", "intra", "macro", "micro", "mono") + (
+    ("multi", "no", "non", "out", "over", "post", "pre", "re", "sub", "trans", "un", "under", "up")
 )
 # Letters of the longer stem from which one slip, or two, make no other word.
-LEAST_TYPO, _TWO_SLIPS, MOST_SLIPS = 5, 9, 2
+LEAST_TYPO, _TWO_SLIPS = 5, 9
+MOST_SLIPS = 2
 _PAIRS_OF_WORDS = 200_000  # that are remembered
 
 

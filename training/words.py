@@ -1,4 +1,4 @@
-"""What fitted pairs and labels say of single words, for skillsim.variants.Words. Words are stems here."""
+"""What fitted pairs and labels say of single words, for skillsim.pair_features.Words. Words are stems here."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ _RARE = 5.0  # concepts that are added to those a word is left over in
 def left_over_weights(
     names: Sequence[Sequence[str]], same: npt.NDArray[np.bool_], weight: npt.NDArray[np.float64]
 ) -> dict[str, float]:
-    """Log-odds that a pair is one skill, by a word that is left over in it (skillsim.variants.left_over)."""
+    """Log-odds that a pair is one skill, by a word that is left over in it (skillsim.pair_features.left_over)."""
     rows = pd.DataFrame({"name": list(map(sorted, map(set, names))), "same": same, "weight": weight}).explode("name")
     rows = rows.dropna(subset="name")
     if rows.empty:

@@ -44,7 +44,7 @@ def with_cells(texts: DataFrame, concepts: int) -> DataFrame:
             cells = [cells_of(text, (uris or ())[:concepts]) for text, uris in zip(written, near, strict=True)]
             columns = {name: batch.column(name) for name in batch.schema.names if name != "concept_uris"}
             columns["cells"] = pa.array(cells, pa.list_(pa.int64()))
-            columns["single"] = pa.array([is_single(text) for text in written])
+            columns["single"] = pa.array([is_single(text) for text in written], pa.bool_())
             yield pa.RecordBatch.from_pydict(columns)
 
     columns = texts.select("text_key", "text", "vector", "concept_uris", F.col("mentions").cast("long"), "new")

@@ -84,6 +84,7 @@ def once(job: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> C
         told = folder / f"{name}.pickle"
         with FileLock(folder / f"{name}.lock"):
             if not told.is_file():
+                shutil.rmtree(folder / name, ignore_errors=True)
                 told.write_bytes(pickle.dumps(job(folder / name / "out", lines, *assignments)))
             return pickle.loads(told.read_bytes())
 
