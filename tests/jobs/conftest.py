@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from skillsim.spark.job import run_job
-from tests.spark.conftest import clustered, continued, finished, job, records, spark  # noqa: F401
+from tests.spark.conftest import clustered, continued, finished, job, once, records, spark  # noqa: F401
 
 
 class Ended(NamedTuple):

@@ -39,6 +39,7 @@ def settings(tmp_path: Path) -> list[str]:
     return [f"linking.decider={decider}", "linking.builtin_lexicon=false", f"linking.lexicon={words}"]
 
 
+@pytest.mark.slow
 def test_links_are_those_of_one_machine_and_another_lexicon_costs_no_model(
     tmp_path: Path, settings: list[str], job: Callable[..., Run], records: list[str]
 ) -> None:
