@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float32]
 SEED = "skillsim variants 1"
 FLOOR = 0.6  # of the cosine of pairs that a job looks at; pairs whose letters are alike may have less
 LEARNT_FROM = 0.5  # and of those that are learnt from: what they differ in holds above too
-_CONCEPTS = 3_500
+_CONCEPTS = 1_500
 _BLOCK = 512
 
 
