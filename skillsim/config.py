@@ -179,7 +179,9 @@ class SparkConfig(_Section):
     rows_per_task: int = Field(
         2_000, ge=1, description="texts in one task of a model stage, records in one of splitting"
     )
-    rows_per_slice: int = Field(40_000, ge=1, description="texts between two commits of a model stage")
+    rows_per_slice: int = Field(
+        40_000, ge=1, description="texts between two commits of a model stage; five times as many of pairs"
+    )
     conf: dict[str, str] = Field(
         default_factory=dict, description="Spark settings for a session made here; one that exists keeps its own"
     )
