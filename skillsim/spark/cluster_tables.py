@@ -20,9 +20,9 @@ from skillsim.spark.slices import key_ranges
 from skillsim.spark.sql import predicate
 from skillsim.spark.tables import Tables
 
-# Each slice of new texts is compared with all texts, so that more slices cost more passes over those; and a text costs
-# a fraction here of what it costs the model: a slice is so many of its.
-OF_THE_MODEL, MOST_SLICES = 5, 8
+# Each slice of new texts is compared with all texts, so that more slices cost more passes over those. A text costs a
+# fraction here of what it costs the model, so that a slice is MODEL_SLICES of the model's.
+MODEL_SLICES, MOST_SLICES = 5, 8
 SPELLINGS = 10
 
 
@@ -53,7 +53,7 @@ def compare_texts(tables: Tables, texts: DataFrame, gathering: Gathering, config
     if not rows:
         return
     meter = Meter(account.stage, rows)
-    slices = min(MOST_SLICES, math.ceil(rows / (OF_THE_MODEL * config.rows_per_slice)))
+    slices = min(MOST_SLICES, math.ceil(rows / (MODEL_SLICES * config.rows_per_slice)))
     for keys in key_ranges(slices):
         new = todo.where(predicate({"text_key": keys}))
         held = (
