@@ -151,5 +151,7 @@ def submit(cluster: Cluster, packed: Path, shared: Path, options: list[str]) -> 
     command = [str(SPARK / "bin" / "spark-submit"), "--master", cluster.master, "--jars", jars]
     command += ["--archives", f"{packed}#env", *given, str(Path(__file__).with_name("look_at_executors.py")), *options]
     command += ["--input", records, "--output", f"file:{shared / 'out'}", "--set", "spark.rows_per_task=100"]
-    result = subprocess.run(command, cwd=shared, capture_output=True, text=True, timeout=JOB_S, check=False)
+    # The driver unpacks the archive too.
+    env = {**os.environ, "SPARK_LOCAL_DIRS": str(shared / "driver")}
+    result = subprocess.run(command, cwd=shared, env=env, capture_output=True, text=True, timeout=JOB_S, check=False)
     return json.loads(printed(result).splitlines()[-1])
