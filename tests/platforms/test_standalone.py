@@ -145,13 +145,15 @@ def submit(cluster: Cluster, packed: Path, shared: Path, options: list[str]) -> 
         "spark.sql.shuffle.partitions": "2",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.ui.enabled": "false",
+        # Each copy of the archive is two gigabytes and more.
+        "spark.files.useFetchCache": "false",
     }
     given = [part for key, value in conf.items() for part in ("--conf", f"{key}={value}")]
     jars = ",".join(map(str, staged_jars(SPARK)))
     command = [str(SPARK / "bin" / "spark-submit"), "--master", cluster.master, "--jars", jars]
     command += ["--archives", f"{packed}#env", *given, str(Path(__file__).with_name("look_at_executors.py")), *options]
     command += ["--input", records, "--output", f"file:{shared / 'out'}", "--set", "spark.rows_per_task=100"]
-    # The driver unpacks the archive too.
+    # Where the driver unpacks the archive, as executors do.
     env = {**os.environ, "SPARK_LOCAL_DIRS": str(shared / "driver")}
     result = subprocess.run(command, cwd=shared, env=env, capture_output=True, text=True, timeout=JOB_S, check=False)
     return json.loads(printed(result).splitlines()[-1])
