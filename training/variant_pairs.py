@@ -3,6 +3,7 @@
 - judged: judged strings near each other, of one concept (exactly) or of two; versions of a product are left out, as one
   concept may stand for them all.
 - labels: labels near each other, of some concepts.
+- real: pairs of a real feed's texts, each read and judged (training.judged_pairs).
 - made: judged skills and preferred labels, changed (training.made_pairs).
 """
 
@@ -34,12 +35,13 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class Skills:
-    """What pairs are made of. `judged`: rows of training.judged that may be learnt from; `kept_apart`: more pairs that
-    may not, as those of a gold."""
+    """What pairs are made of. `judged`: rows of training.judged that may be learnt from; `real`: a, b and same, as of
+    training.judged_pairs; `kept_apart`: more pairs that may not be learnt from, as those of a gold."""
 
     concepts: Concepts
     judged: pd.DataFrame
     traps: pd.DataFrame
+    real: pd.DataFrame
     kept_apart: frozenset[frozenset[str]] = frozenset()
 
     @cached_property
@@ -71,12 +73,23 @@ class Skills:
         parts = {
             "judged": _judged(skills, encoder),
             "labels": _labels({uri: may.labels[uri] for uri in chosen}, encoder),
+            "real": self._real(encoder),
             "made": _made(sorted(changed), encoder),
         }
         found = pd.concat([part.assign(source=name) for name, part in parts.items()], ignore_index=True)
         known = {frozenset(pair) for pair in zip(self.traps["a"], self.traps["b"], strict=True)} | self.kept_apart
         kept = np.array([frozenset(pair) not in known for pair in zip(found["a"], found["b"], strict=True)])
         return found[kept].reset_index(drop=True)
+
+    def _real(self, encoder: Encoder) -> pd.DataFrame:
+        kept_back = self._may.kept_back | self._in_traps
+        pairs = self.real[~(self.real["a"].isin(kept_back) | self.real["b"].isin(kept_back))]
+        texts = sorted({*pairs["a"], *pairs["b"]})
+        place = {text: row for row, text in enumerate(texts)}
+        rows = np.array([(place[a], place[b]) for a, b in zip(pairs["a"], pairs["b"], strict=True)]).reshape(-1, 2)
+        vectors = vectors_of(encoder, texts)
+        cosines = np.einsum("ij,ij->i", vectors[rows[:, 0]], vectors[rows[:, 1]])
+        return _table(texts, rows, cosines).assign(same=pairs["same"].to_numpy())
 
     def _allows(self, may: Material, text: str, accepted: Sequence[str]) -> bool:
         """Whether neither a text nor a concept that it is accepted for is a held-out concept's."""

@@ -1,6 +1,7 @@
 """Fit the decision whether two texts are variants of one skill, and say what it is worth:
 
-    python -m training.variants JUDGED_FOLDER TAXONOMY --extra FOLDER --version 1.1.1 [--encoder MODEL] [--out FILE]
+    python -m training.variants JUDGED_FOLDER TAXONOMY --extra FOLDER --noisy FOLDER --version 1.1.1 \
+        [--encoder MODEL] [--out FILE]
 
 Its threshold is the lowest with a precision of .95 on the first half of ESCO's labels (training.duplicates), and with
 at most 5% of the pairs to be kept apart joined (training.splits.traps); GitHub's first half is shown beside, and the
@@ -37,6 +38,7 @@ from training.command import one_line_errors
 from training.duplicates import Duplicates
 from training.fitting import tree_arrays
 from training.judged import read_judged
+from training.judged_pairs import read_judged_pairs
 from training.splits import with_folds
 from training.splits.held_out import read_checked
 from training.splits.traps import traps
@@ -52,11 +54,12 @@ TREES = {
     "l2_regularization": 2.0,
     "max_features": 0.5,
 }
-# How much a pair of names counts that is one skill, and one that is not; and a pair of phrases. Judged ones are few,
-# labels many, and loose where they are names.
+# How much a pair of names counts that is one skill, and one that is not; and a pair of phrases. Judged and real ones
+# are few, labels many, and loose where they are names.
 WEIGHTS = {
     "judged": ((4.0, 1.0), (4.0, 1.0)),
     "labels": ((0.04, 0.12), (1.0, 1.0)),
+    "real": ((8.0, 8.0), (8.0, 8.0)),
     "made": ((1.0, 1.0), (2.0, 3.0)),
 }
 PRECISION = 0.95
@@ -174,6 +177,7 @@ def main(
     judged: Path,
     taxonomy: Path,
     extra: Path = typer.Option(..., help="folder of GitHub's topic aliases"),
+    noisy: Path = typer.Option(..., help="folder of the feed that judged pairs are of"),
     encoder: str = typer.Option(BUILTIN, help="encoder.model of the job"),
     out: Path = typer.Option(None, help="unset: the file that is shipped for this encoder"),
     version: str = typer.Option(None, help="of the taxonomy, where the folder holds several"),
@@ -188,11 +192,12 @@ def main(
         concepts = read_checked(taxonomy, language, version)
         listed = traps(concepts)
         golds = {"github": duplicates.github(extra), "esco": duplicates.esco(concepts)}
+        real = read_judged_pairs(noisy, "learn")
         strings = learnable(with_folds(read_judged(judged)))
         model = load_encoder(resolve_model(encoder))
     to_measure = duplicates.half(golds["github"], 1).sets.values()
     apart = frozenset(frozenset(pair) for texts in to_measure for pair in combinations(texts, 2))
-    skills = Skills(concepts, strings, listed, apart)
+    skills = Skills(concepts, strings, listed, real, apart)
     pairs = skills.pairs(model)
     parameters, words = fit(pairs, replaced(skills.other_labels))
     variants = Variants(parameters, words, 1.0, LEAST_SCORE, FLOOR, model.model_id)

@@ -7,7 +7,6 @@ Seconds are of compare_texts and cluster_texts on tables that hold no pair yet; 
 ratio of two runs' seconds, over that of their texts. Memory is the peak of the process and its children (PSS).
 """
 
-import gzip
 import math
 import shutil
 import sys
@@ -45,20 +44,13 @@ from skillsim.spark.tables import Tables
 from skillsim.text import parse_mention, text_key
 from skillsim.variants import SHIPPED, Variants
 from tests.benchmarks import RESULTS, SHARED, machine, require, save, show
+from training.judged_pairs import FEED, real_texts
 from training.noise import noisy
 from training.variant_pairs import near_pairs
 
 CELLS = Config().clusters.cells
 _BLOCK, _SCORED = 2_048, 50_000
 _SAMPLE_S = 0.5
-
-
-def real_texts(feed: Path) -> list[str]:
-    """Distinct and cleaned, in an order of their own that is always the same."""
-    lines = gzip.decompress(feed.read_bytes()).decode("utf-8").splitlines()
-    cells = (cell for line in lines for cell in line.split(",")[1:])
-    found = {text for cell in cells if (text := parse_mention(cell).text)}
-    return sorted(found, key=text_key)
 
 
 def with_noise(texts: list[str], count: int) -> list[str]:
@@ -167,7 +159,7 @@ def main(
     out: Path = RESULTS / "clusters.json",
 ) -> None:
     """Measure, print, save."""
-    feed = shared / "noisy" / "skill2vec_50K.csv.gz"
+    feed = shared / "noisy" / FEED
     require(feed, shared / "esco")
     console, counts = Console(width=150), [int(size) for size in sizes.split(",")]
     variants, encoder = Variants.load(SHIPPED[BUILTIN]), load_encoder(resolve_model(BUILTIN))

@@ -3,9 +3,10 @@
 `python tests/benchmarks/duplicates.py` joins GitHub's topic aliases, and the labels of held-out ESCO concepts
 (training.duplicates), by the same vectors in the same run. A threshold is the one with the best F1 among those with a
 precision of .95 on the first half of a gold; figures are of the second half, with 95% intervals by set. Beside them
-stands ours at the one threshold that it is shipped with, chosen with the trap list (training.splits.traps) too. What it
-joins of that list at each threshold is printed last: whoever wrote the features had read its written pairs, so that
-those drawn by a hash are counted apart. SemHash takes part where it is installed (pip install semhash==0.5.0). An
+stands ours at the one threshold that it is shipped with, chosen with the trap list (training.splits.traps) too. Then
+come judged pairs of a real feed (training.judged_pairs), each standing for the pairs of its class. What ours joins of
+the trap list at each threshold is printed last: whoever wrote the features had read its written pairs, so that those
+drawn by a hash are counted apart. SemHash takes part where it is installed (pip install semhash==0.5.0). An
 encoder that learnt ESCO or GitHub's aliases is measured on what it knows.
 """
 
@@ -35,6 +36,7 @@ from tests.benchmarks import RESULTS, SHARED, machine, require, save, show
 from training import duplicates
 from training.command import one_line_errors
 from training.duplicates import Duplicates, Found, difference
+from training.judged_pairs import FEED, average_precision, joined, read_judged_pairs
 from training.protocol import unit_weights
 from training.splits.held_out import Concepts
 from training.splits.traps import traps
@@ -121,6 +123,30 @@ def report(console: Console, title: str, found: dict[str, tuple[float, Found]]) 
     return told
 
 
+def on_real(console: Console, pairs: pd.DataFrame, encoder: Encoder, variants: Variants) -> dict[str, Any]:
+    """Average precision of scores and cosines; precision and recall of what ours joins, and of as many by cosine."""
+    same = pairs["same"].to_numpy(bool)
+    weight = pairs["weight"].to_numpy()
+    left, right = (vectors_of(encoder, pairs[side].tolist()) for side in "ab")
+    cosine = np.einsum("ij,ij->i", left, right)
+    ours = variants.score(pairs["a"].tolist(), pairs["b"].tolist(), cosine)
+    hit = ours >= variants.threshold
+    nearest_first = np.argsort(-cosine)
+    as_many = np.zeros(len(pairs), dtype=bool)
+    as_many[nearest_first[np.cumsum(weight[nearest_first]) <= weight[hit].sum()]] = True
+    weights = unit_weights([str(row) for row in range(len(pairs))], DRAWS) * weight
+    rows, told, precision = [], {}, {}
+    for name, scores, chosen in ((SHIPPED_AT, ours, hit), ("cosine, as many joined", cosine, as_many)):
+        precision[name] = average_precision(same, scores, weights)
+        values = {"average precision": precision[name]} | joined(same, chosen, weights)
+        told[name] = {key: Score.of(of, len(pairs)) for key, of in values.items()}
+        rows.append([name, *(_cell(score) for score in told[name].values())])
+    less = Score.of(precision[SHIPPED_AT] - precision["cosine, as many joined"], len(pairs))
+    show(console, f"{len(pairs)} judged pairs of a real feed", ["", "average precision", "precision", "recall"], rows)
+    console.print(f"average precision, ours less the cosine's: {_cell(less)}")
+    return {name: {key: vars(score) for key, score in of.items()} for name, of in told.items()} | {"less": vars(less)}
+
+
 def trapped(console: Console, listed: pd.DataFrame, hit: npt.NDArray[np.bool_], at: float) -> dict[str, Any]:
     """Shares of the trap list that are joined from a threshold on, by what they are and where they come from."""
     told = {}
@@ -142,7 +168,7 @@ def main(
     out: Path = typer.Option(RESULTS / "duplicates.json"),
 ) -> None:
     """Score, print, save."""
-    require(shared / "extra" / duplicates.ALIASES, shared / "esco")
+    require(shared / "extra" / duplicates.ALIASES, shared / "esco", shared / "noisy" / FEED)
     console = Console(width=150)
     model = load_encoder(resolve_model(encoder))
     with one_line_errors(console):
@@ -152,6 +178,7 @@ def main(
     result: dict[str, Any] = {"machine": machine(), "model_id": model.model_id}
     for name, sets in golds.items():
         result[name] = report(console, name, systems(sets, model, variants))
+    result["real"] = on_real(console, read_judged_pairs(shared / "noisy", "measure"), model, variants)
     listed = traps(concepts)
     scores = scores_of(listed, model, variants)
     thresholds = {variants.threshold, *(result[name][OURS]["threshold"] for name in golds)}

@@ -103,7 +103,9 @@ def test_nothing_is_learnt_of_traps_of_held_out_concepts_and_of_what_is_measured
     judged = judged.assign(accepted=judged["exact"], text_key=judged["text"])
     trap, measured = ("menu planning", "menus planning"), frozenset(("night calls", "calls by night"))
     concepts, traps = SimpleNamespace(labels=labels), pd.DataFrame([trap], columns=["a", "b"])
-    skills = Skills(concepts, judged, traps, frozenset({measured}))  # type: ignore[arg-type]
+    sides = [("held label", "real label"), ("menu planning", "menu plans"), tuple(measured), ("sap", "sap fico")]
+    real = pd.DataFrame(sides, columns=["a", "b"]).assign(same=[True, True, True, False])
+    skills = Skills(concepts, judged, traps, real, frozenset({measured}))  # type: ignore[arg-type]
     pairs = skills.pairs(OneVector())  # type: ignore[arg-type]
     texts = {*pairs["a"], *pairs["b"]}
     assert not {"held name", "held label", "shared text", "judged of held", "night porter"} & texts
@@ -112,6 +114,8 @@ def test_nothing_is_learnt_of_traps_of_held_out_concepts_and_of_what_is_measured
     judged_too = pairs[(pairs["source"] == "judged") & pairs["same"]]
     assert not any("version" in text for text in judged_too["a"])  # judged to be of one concept, but two versions
     assert not found & {frozenset(trap), measured}
+    of_feed = pairs[pairs["source"] == "real"]
+    assert of_feed[["a", "b", "same"]].to_numpy().tolist() == [["sap", "sap fico", False]]
     made = pairs[pairs["source"] == "made"]
     assert len(made) > 5
     assert "menu planning" not in set(made["a"])
