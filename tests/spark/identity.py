@@ -1,4 +1,4 @@
-"""What "the same tables" means: equal but for run ids and times, floats within 1e-4, vectors 1e-3.
+"""What "the same tables" means: equal but for run ids, times and ids of clusters (new in each output), floats within 1e-4, vectors 1e-3.
 
 A text is embedded beside other ones from run to run, which changes the last bits of its vector; where two scores, or a
 score and a threshold, are nearer to each other than the tolerance, either order is right. Such texts are counted.
@@ -19,7 +19,7 @@ from skillsim.schemas import CANDIDATES, LINKS, NORMALISED_SKILLS, TABLES, Table
 TOLERANCE = 1e-4
 # Of a thousand texts with thirty candidates each, a few have two candidates nearer to each other than that.
 TIES = 5
-_OF_THE_RUN = {"run_id", "ingested_at"}
+_OF_THE_RUN = {"run_id", "ingested_at", "cluster_id"}
 # What runs before, or other jobs, have a part in: tests/spark/test_cluster_tables.py says what clusters must be.
 OF_THE_PAST = {"runs", "leases", "forgotten", "overrides", "link_changes", "cluster_history"}
 OF_THE_PAST |= {"cluster_members", "clusters", "pairs", "duplicates", "matches", "skill_map"}
