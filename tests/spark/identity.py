@@ -1,4 +1,5 @@
-"""What "the same tables" means: equal but for run ids, times and ids of clusters (new in each output), floats within 1e-4, vectors 1e-3.
+"""What "the same tables" means: equal but for run ids, times and the ids that clusters get in each output anew; floats
+within 1e-4, vectors 1e-3.
 
 A text is embedded beside other ones from run to run, which changes the last bits of its vector; where two scores, or a
 score and a threshold, are nearer to each other than the tolerance, either order is right. Such texts are counted.
