@@ -18,7 +18,9 @@ def test_texts_of_a_feed_are_distinct_and_cleaned(tmp_path: Path) -> None:
     assert sorted(real_texts(tmp_path / "feed")) == ["c&b", "java"]
 
 
-@pytest.mark.parametrize("content", [None, b"no archive", gzip.compress(b"1,\xff\n")])
+@pytest.mark.parametrize(
+    "content", [None, b"no archive", gzip.compress(b"1,\xff\n")], ids=["missing", "no archive", "no text"]
+)
 def test_what_is_no_feed_is_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / FEED).write_bytes(content)
