@@ -5,10 +5,10 @@ hash from those that a job would look at (skillsim.cells; all 52,763 texts of sk
 cosine and of score by the decision of 2026-12-01; `weight` is how many pairs of its class one stands for. No text of
 those to measure on is among those to learn from.
 
-Language models read them, blind to cosines and scores, by one written rule: would a careful steward keep both as one
-entry of a clean table of skills? Answers: y, one skill; r, but for a word of role, level or filler; v, but for a
-version or number; n, two skills; u, it cannot be told. Those to measure on were read twice (`readings`), and where the
-readings differ a third decided.
+Language models read them, without sight of cosines and scores, by `judged_pairs.md`. Answers: y, one skill; r, but for
+a word of role, level or filler; v, but for a version or number; n, two skills; u, it cannot be told. Those to measure
+on were read twice (`readings`), and where the readings differ a third, which saw both, decided; those to learn from
+were read once, by the rules as sharpened by what the two readings had differed in.
 """
 
 import gzip

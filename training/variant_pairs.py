@@ -74,7 +74,7 @@ class Skills:
             "judged": _judged(skills, encoder),
             "labels": _labels({uri: may.labels[uri] for uri in chosen}, encoder),
             "real": self._real(encoder),
-            "made": _made(sorted(changed), encoder),
+            "made": _of_pairs(made_pairs(sorted(changed), SEED), encoder),
         }
         found = pd.concat([part.assign(source=name) for name, part in parts.items()], ignore_index=True)
         known = {frozenset(pair) for pair in zip(self.traps["a"], self.traps["b"], strict=True)} | self.kept_apart
@@ -83,13 +83,8 @@ class Skills:
 
     def _real(self, encoder: Encoder) -> pd.DataFrame:
         kept_back = self._may.kept_back | self._in_traps
-        pairs = self.real[~(self.real["a"].isin(kept_back) | self.real["b"].isin(kept_back))]
-        texts = sorted({*pairs["a"], *pairs["b"]})
-        place = {text: row for row, text in enumerate(texts)}
-        rows = np.array([(place[a], place[b]) for a, b in zip(pairs["a"], pairs["b"], strict=True)]).reshape(-1, 2)
-        vectors = vectors_of(encoder, texts)
-        cosines = np.einsum("ij,ij->i", vectors[rows[:, 0]], vectors[rows[:, 1]])
-        return _table(texts, rows, cosines).assign(same=pairs["same"].to_numpy())
+        rows = zip(self.real["a"], self.real["b"], self.real["same"], strict=True)
+        return _of_pairs([row for row in rows if kept_back.isdisjoint(row[:2])], encoder)
 
     def _allows(self, may: Material, text: str, accepted: Sequence[str]) -> bool:
         """Whether neither a text nor a concept that it is accepted for is a held-out concept's."""
@@ -148,11 +143,10 @@ def _labels(labels: dict[str, list[str]], encoder: Encoder) -> pd.DataFrame:
     return _table(texts, rows, cosines).assign(same=same)
 
 
-def _made(texts: Sequence[str], encoder: Encoder) -> pd.DataFrame:
-    pairs = made_pairs(texts, SEED)
+def _of_pairs(pairs: Sequence[tuple[str, str, bool]], encoder: Encoder) -> pd.DataFrame:
     every = sorted({text for a, b, _ in pairs for text in (a, b)})
     place = {text: row for row, text in enumerate(every)}
-    rows = np.array([(place[a], place[b]) for a, b, _ in pairs])
+    rows = np.array([(place[a], place[b]) for a, b, _ in pairs], dtype=np.int64).reshape(-1, 2)
     vectors = vectors_of(encoder, every)
     cosines = np.einsum("ij,ij->i", vectors[rows[:, 0]], vectors[rows[:, 1]])
     return _table(every, rows, cosines).assign(same=[same for *_, same in pairs])

@@ -141,7 +141,8 @@ def test_a_job_killed_inside_each_stage_of_clusters_is_finished_by_the_next(
     for place in WITH_CLUSTERS:
         assert killed_at(f"driver {place}", CLUSTERS_ON) == -signal.SIGKILL
     rerun = job(tmp_path / "out", records[:200], CLUSTERS_ON)
-    assert_same_tables(rerun.root, clustered.root)
+    # An id of a cluster follows from the run that made it: `check` says what it must be.
+    assert_same_tables(rerun.root, clustered.root, apart_from=frozenset({"cluster_id"}))
     assert stage_rows(rerun, "pairs") == 0  # they were committed before the second kill
     check(rerun.root)
     columns = {
