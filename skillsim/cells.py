@@ -98,8 +98,8 @@ def padded(cells: pa.Array) -> Rows:
 
 @dataclass(frozen=True)
 class Texts:
-    """n texts to compare: `cells`: (n, ...), padded; `vectors`: (n, dimension), unit length; `single`: is_single;
-    `mentions`: (n,) how often each was met."""
+    """n texts to compare: `cells`: (n, ...), padded; `vectors`: (n, dimension), unit length; `new`: (n,) whether its
+    pairs are still to be found; `single`: is_single; `mentions`: (n,) how often each was met."""
 
     cells: Rows
     vectors: Floats
