@@ -1,6 +1,6 @@
 """What pairs of texts look like: the features that skillsim.variants decides by. No Spark."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.process import cpdist
 
-from skillsim.pairing import Form, form, initials_side
+from skillsim.pairing import Form, form, in_order, initials_side, opposites
 from skillsim.pairings import Pairings, Rows, Texts
 
 Floats = npt.NDArray[np.float32]
@@ -18,6 +18,7 @@ Columns = dict[str, npt.NDArray[Any]]
 _NO_TYPO = 30.0  # letters: more than most words with one
 _UNSEEN = -3.0  # weight of a word that no fitted pair left over
 _NOTHING = 9.0  # weight where no word is left over, or replaced
+_PHRASE = 1.0  # log-odds of both
 _FEW_WORDS, _AT_ONCE = 8, 1_024  # of a text; pairs of longer ones
 
 FEATURES = (
@@ -41,6 +42,7 @@ FEATURES = (
     "not replaced, the fewer",
     "not replaced, of both",
     "replaced, the least usual",
+    "opposites",
     "phrase, the less",
     "phrase, the more",
     "numbers differ",
@@ -58,7 +60,7 @@ class Words:
 
     `left_over`: log-odds that a pair is one skill which leaves this over, named as by `left_over`; `replaced`: of
     "one other", in alphabetical order, how usual it is that they stand for each other, a logarithm; `first`: log-odds
-    that a text which begins with it is a phrase of a taxonomy and not a name.
+    that a text which begins with a word, not its stem ("manage" and "manager" tell), is a label of a taxonomy.
     """
 
     left_over: Mapping[str, float] = field(default_factory=dict)
@@ -86,6 +88,16 @@ def features(left: Sequence[str], right: Sequence[str], cosine: Floats, words: W
         told |= _of_texts(texts, a, b, words)
         found[rows] = np.column_stack([told[name] for name in FEATURES])
     return found
+
+
+def are_phrases(rows: Floats) -> npt.NDArray[np.bool_]:
+    """(pairs,): whether two texts are phrases as a taxonomy's labels are ("use oil paints"), by rows of features.
+
+    By how both begin, as naive Bayes would say, and both have two words at least, one of them three.
+    """
+    told = dict(zip(FEATURES, rows.T, strict=True))
+    long = (told["words of the shorter"] >= 2) & (told["words of the longer"] >= 3)
+    return np.asarray(long & (told["phrase, the less"] + told["phrase, the more"] > _PHRASE))
 
 
 def _alike_in_width(left: Sequence[str], right: Sequence[str]) -> Iterator[Rows]:
@@ -140,20 +152,27 @@ def _of_words(texts: Texts, a: Rows, b: Rows, words: Words) -> Columns:
         "not replaced, the fewer": fewer - replaced,
         "not replaced, of both": one + other - 2 * replaced,
         "replaced, the least usual": usual,
+        "opposites": _either_side(found, opposites()),
     }
+
+
+def _either_side(found: Pairings, pairs: Iterable[str]) -> npt.NDArray[np.bool_]:
+    """(pairs,): whether one of the words of some "one other" is left over on one side, and the other on the other."""
+    has = np.zeros(len(found.a), dtype=bool)
+    number = {name: row for row, name in enumerate(found.texts.stem_vocabulary.names)}
+    both = [(number[x], number[y]) for x, y in map(str.split, pairs) if x in number and y in number]
+    known = np.unique([x * len(number) + y for one in both for x, y in (one, one[::-1])])
+    for rows, x, y in found.both_left() if len(known) else ():
+        stems = found.texts.stems[found.a[rows], x] * len(number) + found.texts.stems[found.b[rows], y]
+        has[rows] |= known[np.minimum(np.searchsorted(known, stems), len(known) - 1)] == stems
+    return has
 
 
 def _replaced(found: Pairings, words: Words) -> tuple[Rows, npt.NDArray[np.float64]]:
     """(pairs,): how many words left over are replaced, and how usual the least usual of these is."""
     count, least = np.zeros(len(found.a), dtype=np.int64), np.full(len(found.a), _NOTHING)
-    forms, may = found.texts.forms, np.zeros(len(found.a), dtype=bool)
-    number = {name: row for row, name in enumerate(found.texts.stem_vocabulary.names)}
-    both = [(number[x], number[y]) for x, y in map(str.split, words.replaced) if x in number and y in number]
-    known = np.unique([x * len(number) + y for one in both for x, y in (one, one[::-1])])
-    for rows, x, y in found.both_left() if len(known) else ():
-        stems = found.texts.stems[found.a[rows], x] * len(number) + found.texts.stems[found.b[rows], y]
-        may[rows] |= known[np.minimum(np.searchsorted(known, stems), len(known) - 1)] == stems
-    for row in np.flatnonzero(may).tolist():
+    forms = found.texts.forms
+    for row in np.flatnonzero(_either_side(found, words.replaced)).tolist():
         one, other = (
             [stem for stem, is_left in zip(forms[text[row]].stems, left[row].tolist(), strict=False) if is_left]
             for text, left in ((found.a, found.left), (found.b, found.right))
@@ -172,7 +191,7 @@ def replacements(one: Sequence[str], other: Sequence[str], usual: Mapping[str, f
         (found, x, y)
         for x, left in enumerate(one)
         for y, right in enumerate(other)
-        if (found := usual.get(f"{min(left, right)} {max(left, right)}")) is not None
+        if (found := usual.get(in_order(left, right))) is not None
     ]
     told: list[float] = []
     left_done, right_done = set[int](), set[int]()
@@ -186,7 +205,7 @@ def replacements(one: Sequence[str], other: Sequence[str], usual: Mapping[str, f
 
 def _of_texts(texts: Texts, a: Rows, b: Rows, words: Words) -> Columns:
     forms = texts.forms
-    first = np.array([words.first.get(one.stems[0], 0.0) if one.stems else 0.0 for one in forms])
+    first = np.array([words.first.get(one.words[0], 0.0) if one.words else 0.0 for one in forms])
     most = np.array([max(map(len, one.initials), default=0) for one in forms], dtype=np.int64)
     shorter = np.minimum(texts.letters[a], texts.letters[b])
     may = (shorter > 1) & (shorter <= np.maximum(most[a], most[b]))

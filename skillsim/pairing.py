@@ -1,10 +1,12 @@
 """Two texts compared word by word: which words are the same, and what is left over. No Spark."""
 
+import csv
 import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 
 from rapidfuzz.distance import OSA
 from snowballstemmer.english_stemmer import EnglishStemmer  # not PyStemmer, which snowballstemmer takes where it is
@@ -50,6 +52,18 @@ def form(text: str) -> Form:
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     return str(_STEMMER.stemWord(word)) if word.isalpha() else word
+
+
+@cache
+def opposites() -> frozenset[str]:
+    """The stems of each pair of `data/opposites.csv`, "one other" in alphabetical order."""
+    with (files("skillsim") / "data" / "opposites.csv").open(encoding="utf-8") as file:
+        return frozenset(in_order(stem(row["one"]), stem(row["other"])) for row in csv.DictReader(file))
+
+
+def in_order(one: str, other: str) -> str:
+    """Two stems, as skillsim.pair_features.Words names them that replace each other."""
+    return f"{min(one, other)} {max(one, other)}"
 
 
 def initials_side(a: Form, b: Form) -> int | None:
@@ -116,8 +130,10 @@ def join(words: Sequence[str], left: list[int], others: Sequence[str], right: li
 def typo(a: str, b: str) -> int:
     """Letters of the shorter one where a slip or two part two stems, or words: a typo may have another ending cut off.
 
-    0 where more than that does.
+    0 where more than that does, and of opposites ("qualitative", "quantitative").
     """
+    if in_order(stem(a), stem(b)) in opposites():
+        return 0
     for one, other in ((stem(a), stem(b)), (a, b)):
         longer = max(len(one), len(other))
         slips = 0 if longer < LEAST_TYPO else 1 if longer < _TWO_SLIPS else MOST_SLIPS

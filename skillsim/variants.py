@@ -2,7 +2,11 @@
 
 The cosine of two texts says that they speak of one thing, and says so of "day shifts" and "night shifts" too. So a
 pair is also compared word by word (skillsim.pair_features): what is left over on one side or on both tells variants
-from neighbours, and so does whether words that differ replace one another elsewhere.
+from neighbours, and so does whether words that differ replace one another elsewhere. Texts that differ in words which
+are opposites are never one skill.
+
+A word more in a name is something narrower ("project management", "construction project management"), in a phrase of a
+taxonomy it often is the same said at length; so that phrases and names have a decision each.
 """
 
 import hashlib
@@ -22,12 +26,14 @@ from scipy.special import expit
 from skillsim.config import LEAST_SCORE, Config
 from skillsim.errors import DeciderError
 from skillsim.model_files import BUILTIN
-from skillsim.pair_features import FEATURES, Words, features
+from skillsim.pair_features import FEATURES, Words, are_phrases, features
 from skillsim.trees import Trees
 
 SHIPPED = {BUILTIN: Path(str(files("skillsim") / "data" / "variants" / f"{BUILTIN}.safetensors"))}  # by encoder.model
 METADATA = "variants"
 FIT = "by `python -m training.variants`"
+PHRASES, NAMES = "phrases", "names"
+_OPPOSITES = FEATURES.index("opposites")
 
 Floats = npt.NDArray[np.float32]
 
@@ -36,8 +42,9 @@ Floats = npt.NDArray[np.float32]
 class Variants:
     """A fitted decision.
 
-    `threshold`: the score from which two texts are one skill; `keep`: pairs with less are not kept; `floor`: the cosine
-    below which a pair is not looked at unless its letters are alike; `variants_id`: of all but the threshold.
+    `parameters`: of skillsim.trees, named "phrases/..." and "names/..."; `threshold`: the score from which two texts
+    are one skill; `keep`: pairs with less are not kept; `floor`: the cosine below which a pair is not looked at unless
+    its letters are alike; `variants_id`: of all but the threshold.
     """
 
     parameters: Mapping[str, npt.NDArray[Any]]
@@ -65,12 +72,26 @@ class Variants:
             raise DeciderError(f"{path} is no fitted decision on variants ({error}): fit one, {FIT}.") from error
 
     @cached_property
-    def _trees(self) -> Trees:
-        return Trees(self.parameters)
+    def _phrases(self) -> Trees:
+        return _trees(self.parameters, PHRASES)
+
+    @cached_property
+    def _names(self) -> Trees:
+        return _trees(self.parameters, NAMES)
 
     def score(self, left: Sequence[str], right: Sequence[str], cosine: Floats) -> npt.NDArray[np.float64]:
         """(pairs,): how sure it is that two texts are variants of one skill, 0..1."""
-        return np.asarray(expit(self._trees.log_odds(features(left, right, cosine, self.words))))
+        rows = features(left, right, cosine, self.words)
+        phrases = are_phrases(rows)
+        odds = np.empty(len(rows))
+        odds[phrases], odds[~phrases] = self._phrases.log_odds(rows[phrases]), self._names.log_odds(rows[~phrases])
+        return np.where(rows[:, _OPPOSITES] > 0, 0.0, expit(odds))
+
+
+def _trees(parameters: Mapping[str, npt.NDArray[Any]], of: str) -> Trees:
+    """Raises KeyError where some are missing."""
+    begins = f"{of}/"
+    return Trees({name.removeprefix(begins): one for name, one in parameters.items() if name.startswith(begins)})
 
 
 def choose_variants(config: Config, model_id: str) -> tuple[Variants | None, str]:

@@ -1,8 +1,10 @@
-"""Pairs of texts to fit skillsim.variants on: none is a trap, and no text is of V or of a held-out concept.
+"""Pairs of texts to fit skillsim.variants on: none is a trap or of V; but for labels none is of a held-out concept.
 
 - judged: judged strings near each other, of one concept (exactly) or of two; versions of a product are left out, as one
   concept may stand for them all.
-- labels: labels near each other, of some concepts.
+- labels: labels near each other, of the first half of the held-out concepts (training.duplicates): an encoder that
+  learnt ESCO has not learnt these, so that its cosines of them are what they are of texts that it does not know. No
+  text of a trap or of the second half, and no pair of two concepts that a trap is of.
 - real: pairs of a real feed's texts, each read and judged (training.judged_pairs).
 - made: judged skills and preferred labels, changed (training.made_pairs).
 """
@@ -11,6 +13,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +23,7 @@ import pyarrow as pa
 from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
 from skillsim.encoder import Encoder, vectors_of
 from skillsim.pairing import form
+from training import duplicates
 from training.made_pairs import made_pairs
 from training.pairs import Material
 from training.splits.held_out import Concepts
@@ -29,14 +33,16 @@ Floats = npt.NDArray[np.float32]
 SEED = "skillsim variants 1"
 FLOOR = 0.6  # of the cosine of pairs that a job looks at; pairs whose letters are alike may have less
 LEARNT_FROM = 0.5  # and of those that are learnt from: what they differ in holds above too
-_CONCEPTS = 1_500
+_FOLDS = 5
+_EVERY = -1  # fold of pairs that no score is chosen by
+_CONCEPTS = 1_500  # whose preferred labels are changed
 _BLOCK = 512
 
 
 @dataclass(frozen=True)
 class Skills:
-    """What pairs are made of. `judged`: rows of training.judged that may be learnt from; `real`: a, b and same, as of
-    training.judged_pairs; `kept_apart`: more pairs that may not be learnt from, as those of a gold."""
+    """What pairs are made of. `judged`: rows of training.judged that may be learnt from; `traps`: a and b; `real`: a,
+    b, same and weight, as of training.judged_pairs; `kept_apart`: more pairs not to learn from, as of a gold."""
 
     concepts: Concepts
     judged: pd.DataFrame
@@ -59,36 +65,76 @@ class Skills:
 
     @cached_property
     def other_labels(self) -> dict[str, list[str]]:
-        """By concept, of those that no pair is of; without texts of traps."""
+        """By concept, of those that are not held out; without texts of traps."""
         every, in_traps = self._may.labels, self._in_traps
-        return {uri: [text for text in every[uri] if text not in in_traps] for uri in self._in_order[_CONCEPTS:]}
+        return {uri: [text for text in every[uri] if text not in in_traps] for uri in self._in_order}
 
     def pairs(self, encoder: Encoder) -> pd.DataFrame:
-        """a, b, same (bool), source, cosine."""
+        """a, b, same (bool), source, cosine; of real pairs weight, else 1; of these and of labels fold, else -1."""
         may = self._may
         skills = self.judged[self.judged["kind"] == "skill"].drop_duplicates("text_key")
         skills = skills[[self._allows(may, *row) for row in zip(skills["text"], skills["accepted"], strict=True)]]
-        chosen = self._in_order[:_CONCEPTS]
-        changed = {*skills["text"], *(may.labels[uri][0] for uri in chosen)} - self._in_traps
+        changed = {*skills["text"], *(may.labels[uri][0] for uri in self._in_order[:_CONCEPTS])} - self._in_traps
         parts = {
             "judged": _judged(skills, encoder),
-            "labels": _labels({uri: may.labels[uri] for uri in chosen}, encoder),
+            "labels": self._labels(encoder),
             "real": self._real(encoder),
             "made": _of_pairs(made_pairs(sorted(changed), SEED), encoder),
         }
         found = pd.concat([part.assign(source=name) for name, part in parts.items()], ignore_index=True)
+        found = found.fillna({"weight": 1.0, "fold": _EVERY}).astype({"fold": int})
         known = {frozenset(pair) for pair in zip(self.traps["a"], self.traps["b"], strict=True)} | self.kept_apart
         kept = np.array([frozenset(pair) not in known for pair in zip(found["a"], found["b"], strict=True)])
         return found[kept].reset_index(drop=True)
 
     def _real(self, encoder: Encoder) -> pd.DataFrame:
         kept_back = self._may.kept_back | self._in_traps
-        rows = zip(self.real["a"], self.real["b"], self.real["same"], strict=True)
-        return _of_pairs([row for row in rows if kept_back.isdisjoint(row[:2])], encoder)
+        may = [kept_back.isdisjoint(pair) for pair in zip(self.real["a"], self.real["b"], strict=True)]
+        allowed = self.real[may]
+        pairs = list(zip(allowed["a"], allowed["b"], allowed["same"], strict=True))
+        fold = [fold_of(min(a, b)) for a, b, _ in pairs]
+        return _of_pairs(pairs, encoder).assign(weight=allowed["weight"].to_numpy(), fold=fold)
+
+    def _labels(self, encoder: Encoder) -> pd.DataFrame:
+        halves = [duplicates.half(duplicates.esco(self.concepts), which) for which in (0, 1)]
+        texts = sorted({*halves[0].texts} - {*halves[1].texts} - self._in_traps)
+        rows, cosines = near_pairs(texts, vectors_of(encoder, texts), LEARNT_FROM)
+        holders = self._holders
+        sides = zip(self.traps["a"], self.traps["b"], strict=True)
+        apart = {pair for a, b in sides for pair in product(holders.get(a, ()), holders.get(b, ()))}
+        names = [(holders[texts[a]], holders[texts[b]]) for a, b in rows]
+        may = [apart.isdisjoint([*product(one, other), *product(other, one)]) for one, other in names]
+        same = [not one.isdisjoint(other) for one, other in names]
+        fold = [self.fold(texts[a]) for a, _ in rows]
+        table = _table(texts, rows, cosines).assign(same=same, fold=fold)[may]
+        version = [duplicates.differ_in_version(a, b) for a, b in zip(table["a"], table["b"], strict=True)]
+        return table[~np.array(version, dtype=bool)]
+
+    def fold(self, label: str) -> int:
+        """Of the first concept that has it."""
+        return fold_of(min(self._holders[label]))
+
+    @cached_property
+    def _holders(self) -> dict[str, set[str]]:
+        """Concepts by label."""
+        found: dict[str, set[str]] = {}
+        for uri, texts in self.concepts.labels.items():
+            for text in texts:
+                found.setdefault(text, set()).add(uri)
+        return found
 
     def _allows(self, may: Material, text: str, accepted: Sequence[str]) -> bool:
         """Whether neither a text nor a concept that it is accepted for is a held-out concept's."""
         return text not in may.kept_back and all(may.allows(uri) for uri in accepted)
+
+
+def fold_of(name: str) -> int:
+    """Of a concept or text: which fit it is kept out of."""
+    return int(hashlib.sha256(f"{SEED} fold {name}".encode()).hexdigest(), 16) % _FOLDS
+
+
+def folds() -> range:
+    return range(_FOLDS)
 
 
 def near_pairs(texts: Sequence[str], vectors: Floats, floor: float = FLOOR) -> tuple[npt.NDArray[np.int64], Floats]:
@@ -130,17 +176,6 @@ def _same(exact: list[tuple[str, ...]], accepted: list[tuple[str, ...]], a: int,
         return not set(exact[a]).isdisjoint(exact[b])
     one, other = (a, b) if exact[a] else (b, a)
     return False if exact[one] and set(exact[one]).isdisjoint(accepted[other]) else None
-
-
-def _labels(labels: dict[str, list[str]], encoder: Encoder) -> pd.DataFrame:
-    holders: dict[str, set[str]] = {}
-    for uri, of_one in labels.items():
-        for text in of_one:
-            holders.setdefault(text, set()).add(uri)
-    texts = sorted(holders)
-    rows, cosines = near_pairs(texts, vectors_of(encoder, texts), LEARNT_FROM)
-    same = [not holders[texts[a]].isdisjoint(holders[texts[b]]) for a, b in rows]
-    return _table(texts, rows, cosines).assign(same=same)
 
 
 def _of_pairs(pairs: Sequence[tuple[str, str, bool]], encoder: Encoder) -> pd.DataFrame:

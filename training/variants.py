@@ -3,16 +3,19 @@
     python -m training.variants JUDGED_FOLDER TAXONOMY --extra FOLDER --noisy FOLDER --version 1.1.1 \
         [--encoder MODEL] [--out FILE]
 
-Its threshold is the lowest with a precision of .95 on the first half of ESCO's labels (training.duplicates), and with
-at most 5% of the pairs to be kept apart joined (training.splits.traps); GitHub's first half is shown beside, and the
-second halves are for tests/benchmarks/duplicates.py. What is learnt from: training.variant_pairs.
+Names and phrases (skillsim.pair_features.are_phrases) have a decision each, and one threshold: that of names is the
+lowest at which judged pairs of a real feed (training.judged_pairs, those to learn from) have a precision of .85; that
+of phrases, put on the same scale, the lowest at which both together have one of .95 on the first half of ESCO's labels
+(training.duplicates), and at which at most 5% of the pairs to be kept apart are joined (training.splits.traps). All
+are pairs that a decision is also fitted on, so that each is scored by a fit without its fold. GitHub's first half is
+shown beside, and the second halves are for tests/benchmarks/duplicates.py. What is learnt from: training.variant_pairs.
 """
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations
+from functools import partial
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +33,20 @@ from skillsim.config import LEAST_SCORE
 from skillsim.encoder import Encoder, load_encoder, vectors_of
 from skillsim.errors import TrainingError
 from skillsim.model_files import BUILTIN, resolve_model
-from skillsim.pair_features import FEATURES, Words, features, left_over
+from skillsim.pair_features import FEATURES, Words, are_phrases, features, left_over
 from skillsim.pairing import Pairing, form, initials_side
-from skillsim.variants import METADATA, SHIPPED, Variants
+from skillsim.variants import METADATA, NAMES, PHRASES, SHIPPED, Variants
 from training import duplicates
 from training.command import one_line_errors
 from training.duplicates import Duplicates
 from training.fitting import tree_arrays
 from training.judged import read_judged
-from training.judged_pairs import read_judged_pairs
+from training.judged_pairs import joined, read_judged_pairs
 from training.splits import with_folds
 from training.splits.held_out import read_checked
 from training.splits.traps import traps
 from training.train import learnable
-from training.variant_pairs import FLOOR, Skills, near_pairs
+from training.variant_pairs import FLOOR, Skills, fold_of, folds, near_pairs
 from training.words import first_words, left_over_weights, replaced
 
 TREES = {
@@ -54,58 +57,59 @@ TREES = {
     "l2_regularization": 2.0,
     "max_features": 0.5,
 }
-# How much a pair of names counts that is one skill, and one that is not; and a pair of phrases. Judged and real ones
-# are few, labels many, and loose where they are names.
+# How much a pair counts. In the decision for names: a pair of names that is one skill, and one that is not; and a pair
+# of phrases. Judged and real ones are few, labels many, and loose where they are names.
 WEIGHTS = {
     "judged": ((4.0, 1.0), (4.0, 1.0)),
     "labels": ((0.04, 0.12), (1.0, 1.0)),
     "real": ((4.0, 4.0), (4.0, 4.0)),
     "made": ((1.0, 1.0), (2.0, 3.0)),
 }
-PRECISION = 0.95
+PHRASE_WEIGHTS = {"judged": 0.0, "labels": 1.0, "real": 1.0, "made": 0.1}
+PRECISION, REAL_PRECISION = 0.95, 0.9
 MOST_TRAPS = 0.05
-_FOLDS = 5
 _THRESHOLDS = np.round(np.arange(0.30, 1.0, 0.02), 2)
+_LIFTS = np.round(np.arange(2.5, -3.1, -0.25), 2)
 
 Floats = npt.NDArray[np.float64]
+Cosines = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+Score = Callable[[Sequence[str], Sequence[str], Cosines], Floats]
 
 
-def fit(pairs: pd.DataFrame, usual: Mapping[str, float]) -> tuple[dict[str, npt.NDArray[Any]], Words]:
-    """(trees' arrays, words) of training.variant_pairs' rows and replacements. Made pairs say nothing of words.
+def fit(pairs: pd.DataFrame, words: Words) -> tuple[dict[str, npt.NDArray[Any]], Words]:
+    """(parameters, words with what is left over) of training.variant_pairs' rows. Made pairs say nothing of words.
 
     A pair's own words are weighed by what the pairs of other folds say of them, as they will be of pairs unseen.
     """
-    names = [left_over(*Pairing.of(form(a), form(b)).words()) for a, b in _sides(pairs)]
+    sides = list(_sides(pairs))
+    left, right = ([pair[side] for pair in sides] for side in (0, 1))
+    cosine = pairs["cosine"].to_numpy(np.float32)
+    over = [left_over(*Pairing.of(form(a), form(b)).words()) for a, b in sides]
     same = pairs["same"].to_numpy(bool)
     told = (pairs["source"] != "made").to_numpy()
-    fold = np.array([int(hashlib.sha256(a.encode()).hexdigest(), 16) % _FOLDS for a, _ in _sides(pairs)])
-    of_source = (pairs.loc[pairs["source"] == source, ["a", "b"]].to_numpy().ravel() for source in ("labels", "judged"))
-    first = first_words(*of_source)
-    rows = zip(pairs["a"], pairs["b"], pairs["source"], same, strict=True)
-    weight = np.array([WEIGHTS[source][is_phrase(a, b, first)][not one] for a, b, source, one in rows])
+    phrases = are_phrases(features(left, right, cosine, words))
+    rows = zip(pairs["source"], phrases, same, strict=True)
+    weight = np.array([WEIGHTS[source][int(phrase)][int(not one)] for source, phrase, one in rows])
 
     def words_of(rows: npt.NDArray[np.bool_]) -> Words:
         chosen = np.flatnonzero(rows)
-        weights = left_over_weights([names[row] for row in chosen], same[chosen], weight[chosen])
-        return Words(weights, usual, first)
+        return replace(words, left_over=left_over_weights([over[row] for row in chosen], same[chosen], weight[chosen]))
 
+    fold = np.array([fold_of(a) for a, _ in sides])
     table = np.empty((len(pairs), len(FEATURES)), np.float32)
-    for one in range(_FOLDS):
+    for one in folds():
         own = np.flatnonzero(fold == one)
-        of_fold = pairs.iloc[own]
-        sides = of_fold["a"].tolist(), of_fold["b"].tolist()
-        table[own] = features(*sides, of_fold["cosine"].to_numpy(), words_of(told & (fold != one)))
-    trees = HistGradientBoostingClassifier(**TREES, early_stopping=False, random_state=0)
-    trees.fit(table, same, sample_weight=weight)
-    return tree_arrays(trees), words_of(told)
-
-
-def is_phrase(a: str, b: str, first: Mapping[str, float]) -> bool:
-    """Whether both have three words at least, or two and begin as phrases do."""
-    words = [form(text).stems for text in (a, b)]
-    begins = all(of and first.get(of[0], 0.0) > 0 for of in words)
-    return min(map(len, words)) >= (2 if begins else 3)
+        one_side, other = ([of[row] for row in own.tolist()] for of in (left, right))
+        table[own] = features(one_side, other, cosine[own], words_of(told & (fold != one)))
+    weights = {NAMES: weight, PHRASES: pairs["source"].map(PHRASE_WEIGHTS).to_numpy(float)}
+    parameters: dict[str, npt.NDArray[Any]] = {}
+    for name, of in weights.items():
+        counted = of > 0
+        trees = HistGradientBoostingClassifier(**TREES, early_stopping=False, random_state=0)
+        trees.fit(table[counted], same[counted], sample_weight=of[counted])
+        parameters |= {f"{name}/{key}": array for key, array in tree_arrays(trees).items()}
+    return parameters, words_of(told)
 
 
 def _sides(pairs: pd.DataFrame) -> Iterable[tuple[str, str]]:
@@ -113,38 +117,73 @@ def _sides(pairs: pd.DataFrame) -> Iterable[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class ScoredPairs:
-    """Of n texts: `rows`: (pairs, 2); `scores`: (pairs,); `acronym`: (pairs,) as skillsim.clusters.settled takes it."""
+class NearPairs:
+    """Of texts: `rows`: (pairs, 2); `cosines`: (pairs,); `acronym`: (pairs,) as skillsim.clusters.settled takes it."""
 
-    n: int
+    texts: Sequence[str]
     rows: Rows
-    scores: Floats
+    cosines: Cosines
     acronym: Rows
 
     @staticmethod
-    def of(gold: Duplicates, encoder: Encoder, variants: Variants) -> "ScoredPairs":
-        rows, cosines = near_pairs(gold.texts, vectors_of(encoder, gold.texts), variants.floor)
-        left, right = ([gold.texts[row] for row in side] for side in rows.T)
-        sides = [initials_side(form(a), form(b)) for a, b in zip(left, right, strict=True)]
+    def of(texts: Sequence[str], encoder: Encoder) -> "NearPairs":
+        rows, cosines = near_pairs(texts, vectors_of(encoder, texts))
+        sides = [initials_side(*(form(texts[row]) for row in pair)) for pair in rows.tolist()]
         acronym = np.array([-1 if side is None else pair[side] for side, pair in zip(sides, rows, strict=True)])
-        return ScoredPairs(len(gold.texts), rows, variants.score(left, right, cosines), acronym)
+        return NearPairs(texts, rows, cosines, acronym)
 
-    def partition(self, threshold: float) -> Rows:
+    def scores(self, score: Score) -> Floats:
+        left, right = ([self.texts[row] for row in side.tolist()] for side in self.rows.T)
+        return score(left, right, self.cosines)
+
+    def partition(self, scores: Floats, threshold: float) -> Rows:
         """Stars of the pairs from a threshold on; texts are counted by their pairs, for want of mentions."""
-        near = self.scores >= threshold
-        counts = np.bincount(self.rows[near].ravel(), minlength=self.n)
-        rank = ranks(counts, np.array([f"{row:09d}" for row in range(self.n)]))
+        near = scores >= threshold
+        counts = np.bincount(self.rows[near].ravel(), minlength=len(self.texts))
+        rank = ranks(counts, np.array([f"{row:09d}" for row in range(len(self.texts))]))
         left, right = self.rows[near].T
         near[near] = settled(left, right, self.acronym[near], counts, rank)
         left, right = self.rows[near].T
-        return stars(left, right, self.scores[near].astype(np.float32), rank)
+        return stars(left, right, scores[near].astype(np.float32), rank)
 
 
-def curve(gold: Duplicates, pairs: ScoredPairs) -> pd.DataFrame:
-    """precision, recall and f1 at each of the thresholds."""
-    ones = np.ones((1, len(gold.pairs)))
-    told = [gold.found(pairs.partition(at).tolist()).scores(ones) for at in _THRESHOLDS]
-    return pd.DataFrame([{name: of[0] for name, of in one.items()} for one in told], index=_THRESHOLDS)
+@dataclass(frozen=True)
+class Fits:
+    """A decision fitted on all pairs, and by fold those fitted on the pairs of other folds."""
+
+    whole: Variants
+    without: Mapping[int, Variants]
+
+    @staticmethod
+    def of(pairs: pd.DataFrame, words: Words, model_id: str) -> "Fits":
+        def fitted(rows: pd.DataFrame) -> Variants:
+            return Variants(*fit(rows, words), 1.0, LEAST_SCORE, FLOOR, model_id)
+
+        return Fits(fitted(pairs), {one: fitted(pairs[pairs["fold"] != one]) for one in folds()})
+
+    def lifted(self, by: float) -> "Fits":
+        return Fits(lifted(self.whole, by), {fold: lifted(one, by) for fold, one in self.without.items()})
+
+    def score(self, left: Sequence[str], right: Sequence[str], cosine: Cosines, fold: Rows) -> Floats:
+        """(pairs,): each by the fit without its fold."""
+        scores = np.empty(len(left))
+        for one, variants in self.without.items():
+            own = np.flatnonzero(fold == one)
+            one_side, other = ([of[row] for row in own.tolist()] for of in (left, right))
+            scores[own] = variants.score(one_side, other, cosine[own])
+        return scores
+
+
+def lifted(variants: Variants, by: float) -> Variants:
+    """Phrases have so much more of log-odds."""
+    baseline = f"{PHRASES}/baseline"
+    return replace(variants, parameters={**variants.parameters, baseline: variants.parameters[baseline] + by})
+
+
+def precision_and_recall(gold: Duplicates, partition: Rows) -> dict[str, float]:
+    """And f1."""
+    found = gold.found(partition.tolist()).scores(np.ones((1, len(gold.pairs))))
+    return {name: float(of[0]) for name, of in found.items()}
 
 
 def scores_of(pairs: pd.DataFrame, encoder: Encoder, variants: Variants) -> Floats:
@@ -153,16 +192,24 @@ def scores_of(pairs: pd.DataFrame, encoder: Encoder, variants: Variants) -> Floa
     return variants.score(pairs["a"].tolist(), pairs["b"].tolist(), np.einsum("ij,ij->i", left, right))
 
 
-def choose(one: pd.DataFrame, apart: Floats) -> float:
-    """The lowest threshold at which a curve has the precision and traps are apart. Raises TrainingError for none.
+def choose_names(real: pd.DataFrame, scores: Floats) -> float:
+    """The lowest threshold at which judged pairs have the precision. Raises TrainingError for none."""
+    same, weights = real["same"].to_numpy(bool), real[["weight"]].to_numpy(float).T
+    for at in _THRESHOLDS:
+        if joined(same, scores >= at, weights)["precision"][0] >= REAL_PRECISION:
+            return float(at)
+    raise TrainingError(f"no threshold has a precision of {REAL_PRECISION:g} on judged pairs of a feed.")
 
-    Precision is not monotone: a higher one may have less.
+
+def choose_lift(told: pd.DataFrame) -> float:
+    """Of rows by lift, the highest first, with precision and traps: the first that both allow; else a TrainingError.
+
+    Precision is not monotone: a lower lift may have less.
     """
-    good = np.array([np.mean(apart >= at) <= MOST_TRAPS for at in _THRESHOLDS])
-    good &= (one["precision"] >= PRECISION).to_numpy()
+    good = (told["precision"] >= PRECISION) & (told["traps"] <= MOST_TRAPS)
     if not good.any():
         raise TrainingError(f"no threshold has a precision of {PRECISION:g} and joins {MOST_TRAPS:.0%} of the traps.")
-    return float(_THRESHOLDS[good][0])
+    return float(told.index[good][0])
 
 
 def write(target: Path, variants: Variants) -> None:
@@ -199,23 +246,56 @@ def main(
     apart = frozenset(frozenset(pair) for texts in to_measure for pair in combinations(texts, 2))
     skills = Skills(concepts, strings, listed, real, apart)
     pairs = skills.pairs(model)
-    parameters, words = fit(pairs, replaced(skills.other_labels))
-    variants = Variants(parameters, words, 1.0, LEAST_SCORE, FLOOR, model.model_id)
-    curves = {}
-    for name, sets in golds.items():
-        gold = duplicates.half(sets, 0)
-        curves[name] = curve(gold, ScoredPairs.of(gold, model, variants))
-    scores, same = scores_of(listed, model, variants), listed["same"].to_numpy(bool)
-    with one_line_errors(console):
-        threshold = choose(curves["esco"], scores[~same])
-    table = Table("threshold", *(f"{name} {one}" for name in curves for one in ("P", "R", "F1")), "traps", "variants")
-    for at in sorted({*_THRESHOLDS[::5].tolist(), threshold}):
-        cells = [f"{curves[name].loc[at, one]:.3f}" for name in curves for one in ("precision", "recall", "f1")]
-        table.add_row(f"{at:.2f}", *cells, f"{(scores[~same] >= at).mean():.3f}", f"{(scores[same] >= at).mean():.3f}")
     console.print(pairs.groupby(["source", "same"]).size().to_string())
+    fits = Fits.of(pairs, words_of(skills, pairs), model.model_id)
+    of_feed = pairs[pairs["source"] == "real"]
+    with one_line_errors(console):
+        threshold = choose_names(of_feed, score_apart(fits, of_feed))
+    told = by_lift(fits, threshold, skills, model)
+    with one_line_errors(console):
+        lift = choose_lift(told)
+    github = duplicates.half(golds["github"], 0)
+    best = fits.lifted(lift)
+    near = NearPairs.of(github.texts, model)
+    of_github = precision_and_recall(github, near.partition(near.scores(best.whole.score), threshold))
+    hit = score_apart(best, of_feed) >= threshold
+    of_real = joined(of_feed["same"].to_numpy(bool), hit, of_feed[["weight"]].to_numpy(float).T)
+    table = Table("phrases lifted by", *told.columns)
+    for at, row in told.iterrows():
+        table.add_row(f"{at:.2f}{' chosen' if at == lift else ''}", *(f"{value:.3f}" for value in row))
     console.print(table)
-    write(target, replace(variants, threshold=threshold))
+    console.print("GitHub, " + ", ".join(f"{name} {value:.3f}" for name, value in of_github.items()))
+    console.print("judged pairs to learn from, " + ", ".join(f"{name} {of[0]:.3f}" for name, of in of_real.items()))
+    write(target, replace(best.whole, threshold=threshold))
     console.print(f"{target}: threshold {threshold}, {target.stat().st_size / 1024:.0f} kB")
+
+
+def words_of(skills: Skills, pairs: pd.DataFrame) -> Words:
+    """What labels that no pair is of say of words, and how they begin beside names of judged strings and real texts."""
+    names = pairs.loc[pairs["source"].isin(["judged", "real"]), ["a", "b"]].to_numpy().ravel()
+    labels = skills.other_labels
+    return Words({}, replaced(labels), first_words(chain.from_iterable(labels.values()), names))
+
+
+def score_apart(fits: Fits, pairs: pd.DataFrame) -> Floats:
+    """Of rows with a fold, by the fits without it."""
+    left, right = (pairs[side].tolist() for side in "ab")
+    return fits.score(left, right, pairs["cosine"].to_numpy(np.float32), pairs["fold"].to_numpy())
+
+
+def by_lift(fits: Fits, threshold: float, skills: Skills, encoder: Encoder) -> pd.DataFrame:
+    """precision, recall, f1 of ESCO's first half, and shares of traps and variants that are joined, by lift."""
+    gold = duplicates.half(duplicates.esco(skills.concepts), 0)
+    near = NearPairs.of(gold.texts, encoder)
+    fold = np.array([skills.fold(gold.texts[row]) for row in near.rows[:, 0].tolist()])
+    same = skills.traps["same"].to_numpy(bool)
+    rows = []
+    for lift in _LIFTS.tolist():
+        one = fits.lifted(lift)
+        found = precision_and_recall(gold, near.partition(near.scores(partial(one.score, fold=fold)), threshold))
+        hit = scores_of(skills.traps, encoder, one.whole) >= threshold
+        rows.append(found | {"traps": hit[~same].mean(), "variants": hit[same].mean()})
+    return pd.DataFrame(rows, index=_LIFTS)
 
 
 if __name__ == "__main__":

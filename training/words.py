@@ -1,4 +1,5 @@
-"""What fitted pairs and labels say of single words, for skillsim.pair_features.Words. Words are stems here."""
+"""What fitted pairs and labels say of single words, for skillsim.pair_features.Words. Words are stems here, but for
+those that a text begins with."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skillsim.pairing import Pairing, form
+from skillsim.pairing import Pairing, form, in_order
 
 _PRIOR = 8.0  # pairs that a word's weight is drawn to the mean by
 _SEEN = 3  # pairs' weight from which a word has a weight of its own
@@ -53,7 +54,7 @@ def replaced(labels: Mapping[str, Sequence[str]]) -> dict[str, float]:
             one, other = Pairing.of(form(a), form(b)).words()
             words.update(one, other)
             if len(one) <= _LEFT and len(other) <= _LEFT:
-                found.update(f"{min(x, y)} {max(x, y)}" for x in one for y in other)
+                found.update(in_order(x, y) for x in one for y in other)
         pairs.update(found)
         alone.update(words)
     usual = {}
@@ -67,7 +68,7 @@ def replaced(labels: Mapping[str, Sequence[str]]) -> dict[str, float]:
 def first_words(phrases: Iterable[str], names: Iterable[str]) -> dict[str, float]:
     """Log-odds that a text which begins with a word is one of `phrases` and not of `names`."""
     of_phrases, of_names = (
-        Counter(form(text).stems[0] for text in sorted(set(texts)) if form(text).stems) for texts in (phrases, names)
+        Counter(form(text).words[0] for text in sorted(set(texts)) if form(text).words) for texts in (phrases, names)
     )
     every = of_phrases + of_names
     mean = np.log((of_phrases.total() + 1) / (of_names.total() + 1))

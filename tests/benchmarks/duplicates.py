@@ -12,6 +12,7 @@ encoder that learnt ESCO or GitHub's aliases is measured on what it knows.
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ from training.protocol import unit_weights
 from training.splits.held_out import Concepts
 from training.splits.traps import traps
 from training.variant_pairs import near_pairs
-from training.variants import PRECISION, ScoredPairs, scores_of
+from training.variants import PRECISION, NearPairs, scores_of
 
 OURS, SHIPPED_AT = "skillsim", "skillsim, as shipped"
 DRAWS = 1_000
@@ -49,6 +50,11 @@ _COSINES, _SCORES = (np.round(np.arange(start, 1.0, 0.01), 2) for start in (0.75
 
 Clusters = npt.NDArray[np.int64]
 At = Callable[[float], Clusters]
+
+
+def by_us(gold: Duplicates, encoder: Encoder, variants: Variants) -> At:
+    near = NearPairs.of(gold.texts, encoder)
+    return partial(near.partition, near.scores(variants.score))
 
 
 def by_cosine(gold: Duplicates, encoder: Encoder) -> At:
@@ -91,10 +97,9 @@ def best(gold: Duplicates, at: At, thresholds: npt.NDArray[np.float64]) -> float
 def systems(sets: dict[str, frozenset[str]], encoder: Encoder, variants: Variants) -> dict[str, tuple[float, Found]]:
     """By name: the threshold, and what it finds on the second half."""
     chosen, scored = duplicates.half(sets, 0), duplicates.half(sets, 1)
-    mine = best(chosen, ScoredPairs.of(chosen, encoder, variants).partition, _SCORES)
-    ours = ScoredPairs.of(scored, encoder, variants)
-    at = {OURS: mine, SHIPPED_AT: variants.threshold}
-    found = {name: (one, scored.found(ours.partition(one).tolist())) for name, one in at.items()}
+    at = {OURS: best(chosen, by_us(chosen, encoder, variants), _SCORES), SHIPPED_AT: variants.threshold}
+    ours = by_us(scored, encoder, variants)
+    found = {name: (one, scored.found(ours(one).tolist())) for name, one in at.items()}
     peers = {"cosine, connected": by_cosine} | ({"SemHash": by_semhash} if find_spec("semhash") else {})
     for name, peer in peers.items():
         threshold = best(chosen, peer(chosen, encoder), _COSINES)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from skillsim.pair_features import FEATURES, Words, features, left_over, replacements
-from skillsim.pairing import Form, Pairing, form, initials_side, stem
+from skillsim.pair_features import FEATURES, Words, are_phrases, features, left_over, replacements
+from skillsim.pairing import Form, Pairing, form, in_order, initials_side, opposites, stem
 
 
 def told(a: str, b: str, words: Words | None = None) -> dict[str, float]:
@@ -72,6 +72,10 @@ def test_what_is_left_over(a: str, b: str, left: list[str], right: list[str]) ->
         ("coordinator", "coordination", "person or deed", 1),
         ("migration", "migrating", "person or deed", 0),
         ("data base", "database", "words paired", 1),
+        ("lower floors", "raising floors", "opposites", 1),
+        ("day and night shifts", "night shifts", "opposites", 0),
+        ("day shift at night", "night shift by day", "opposites", 0),
+        ("qualitative research", "quantitative research", "opposites", 1),  # two slips apart
         ("donaudampfschifffahrtsgesellschaft", "donaudampfschifffahrtsgeselschaft", "typos", 1),
         (
             "donaudampfschifffahrtsgesellschaft",
@@ -127,9 +131,25 @@ def test_what_is_replaced_and_what_is_not() -> None:
 
 
 def test_a_text_is_a_phrase_by_its_first_word() -> None:
-    found = told("managing staff", "staff", Words(first={"manag": 2.5, "staff": -1}))
+    found = told("managing staff", "staff", Words(first={"managing": 2.5, "manager": -3, "staff": -1}))
     assert [found[name] for name in ("phrase, the less", "phrase, the more")] == [-1, 2.5]
     assert told("#", "staff")["phrase, the less"] == 0
+
+
+def test_phrases_begin_as_labels_and_are_long() -> None:
+    sides = {
+        ("manage large ships", "managing ships"): True,
+        ("large ships", "manage many ships"): True,
+        ("manage ships", "managing ships"): False,
+        ("managing ships well", "ships"): False,
+        ("java games design", "manage java games"): False,  # by how they begin, both together
+        ("large ships afloat", "small ships at sea"): False,
+        ("#", "manage large ships"): False,
+    }
+    left, right = zip(*sides, strict=True)
+    words = Words(first={"manage": 2.0, "managing": 1.5, "java": -2.0})
+    found = are_phrases(features(left, right, np.zeros(len(sides), np.float32), words))
+    assert found.tolist() == list(sides.values())
 
 
 ONE_WORD = st.sampled_from(
@@ -145,13 +165,14 @@ ONE_WORD = st.sampled_from(
             "source",
         ),
         *("customer", "clients", "help", "advise", "admin", "administration", "research", "development", "r&d", "rd"),
+        *("qualitative", "quantitative", "day", "night", "days"),
     ]
 ) | st.text("abcdeé12+#.-", max_size=12)
 TEXTS = st.lists(ONE_WORD, max_size=6).map(" ".join)
 KNOWN = Words(
     {"1 data": 1.5, "2 data": -0.5, "1 set": 2, "2 manag": 0.25, "2 help": 1},
     {"client custom": -1.0, "advis help": -3.0, "base set": -2.0, "audit help": -1.5, "data help": -1.0},
-    {"manag": 2.5, "data": -1.0},
+    {"manager": 2.5, "data": -1.0},
 )
 
 
@@ -202,7 +223,7 @@ def row(a: Form, b: Form, cosine: float, words: Words) -> list[float]:
     both = bool(one and other)
     weight = min((words.left_over.get(name, -3.0) for name in left_over(one, other)), default=9.0)
     usual = replacements(one, other, words.replaced)
-    phrase = sorted(words.first.get(of.stems[0], 0.0) if of.stems else 0.0 for of in (a, b))
+    phrase = sorted(words.first.get(of.words[0], 0.0) if of.words else 0.0 for of in (a, b))
     return [
         cosine,
         a.compact == b.compact,
@@ -224,6 +245,7 @@ def row(a: Form, b: Form, cosine: float, words: Words) -> list[float]:
         min(len(one), len(other)) - len(usual),
         len(one) + len(other) - 2 * len(usual),
         min(usual, default=9.0),
+        any(in_order(x, y) in opposites() for x in one for y in other),
         *phrase,
         bool(a.numbers and b.numbers and a.numbers != b.numbers),
         bool(a.numbers) != bool(b.numbers),

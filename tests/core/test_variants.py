@@ -22,6 +22,16 @@ def test_the_shipped_decision_tells_spellings_from_neighbours() -> None:
     assert variants.threshold > variants.keep
 
 
+def test_texts_that_differ_in_opposites_are_never_one_skill() -> None:
+    """Though the rest is the same, and whatever the cosine."""
+    pairs = [
+        ("quantitative data analysis", "qualitative data analysis"),
+        ("reduce the noise level", "increase noise level"),
+    ]
+    left, right = zip(*pairs, strict=True)
+    assert Variants.load(SHIPPED[BUILTIN]).score(left, right, np.ones(2, np.float32)).tolist() == [0.0, 0.0]
+
+
 def config(decision: str = "auto", **clusters: object) -> Config:
     return Config.model_validate({"clusters": {"decision": decision, **clusters}})
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, logit
 
 from skillsim.cells import cells_of, is_single
 from skillsim.config import LEAST_SCORE
@@ -14,10 +15,11 @@ from skillsim.encoder import Encoded
 from skillsim.errors import TrainingError
 from skillsim.pair_features import Words
 from skillsim.variants import Variants
+from training.duplicates import half
 from training.made_pairs import made_pairs
 from training.splits.held_out import is_held_out
 from training.variant_pairs import Skills, _same, near_pairs
-from training.variants import choose, fit, is_phrase, write
+from training.variants import Fits, choose_lift, choose_names, fit, lifted, write
 
 SKILLS = ["load balancing", "stock room control", "exchange server 2007", "warehouse management", "colour matching"]
 SKILLS += ["day shifts", "network cabling", "pension accounting", "roof tiling", "menu planning", "room services"]
@@ -27,8 +29,8 @@ def test_a_fit_keeps_spellings_together_and_other_words_apart(tmp_path: Path) ->
     """With a cosine that says nothing, by the words alone, and read back."""
     made = [pair for seed in range(40) for pair in made_pairs(SKILLS, str(seed))]
     pairs = pd.DataFrame(made, columns=["a", "b", "same"]).assign(cosine=0.8, source="made")
-    parameters, words = fit(pairs, {"client custom": -1.0})
-    assert words == Words({}, {"client custom": -1.0}, {})
+    parameters, words = fit(pairs, Words({}, {"client custom": -1.0}, {"use": 2.0}))
+    assert words == Words({}, {"client custom": -1.0}, {"use": 2.0})
     write(tmp_path / "v", Variants(parameters, words, 0.5, LEAST_SCORE, 0.2, "a model"))
     variants = Variants.load(tmp_path / "v")
     assert (variants.threshold, variants.floor, variants.model_id) == (0.5, 0.2, "a model")
@@ -38,19 +40,35 @@ def test_a_fit_keeps_spellings_together_and_other_words_apart(tmp_path: Path) ->
         ("menu budget", "menus budget"),
         ("yard management", "yard managment"),
     ]
-    other = [("night calls", "day calls"), ("outlook 2007", "outlook 2013"), ("paper folding", "metal folding")]
+    other = [("dark calls", "day calls"), ("outlook 2007", "outlook 2013"), ("paper folding", "metal folding")]
     left, right = zip(*same, *other, strict=True)
     scores = variants.score(left, right, np.full(6, 0.8, np.float32))
     assert scores[:3].min() > 0.5 > scores[3:].max()
 
 
-def test_phrases_are_long_or_begin_as_phrases() -> None:
-    first = {"manag": 2.0, "java": -1.0}
-    assert is_phrase("manage ships", "managing boats", first)
-    assert not is_phrase("manage ships", "ships", first)
-    assert not is_phrase("java games", "java gaming", first)
-    assert is_phrase("java games design", "design of java games", first)
-    assert not is_phrase("#", "manage ships", first)
+def test_phrases_and_names_have_a_decision_each() -> None:
+    """Phrases are one skill where a word is left over, names are not."""
+    sides = [
+        (f"{verb} {thing} {more}", f"{verb} {thing}") for verb in ("use", "sort") for thing in SKILLS for more in "xyz"
+    ]
+    rows = [(a, b, a.startswith("use"), "labels") for a, b in sides]
+    pairs = pd.DataFrame(rows * 4, columns=["a", "b", "same", "source"]).assign(cosine=0.8)
+    parameters, words = fit(pairs, Words({}, {}, {"use": 2.0, "sort": -2.0}))
+    variants = Variants(parameters, words, 0.5, LEAST_SCORE, 0.2, "a model")
+    left, right = ("use glue x", "sort glue x"), ("use glue", "sort glue")
+    phrase, name = variants.score(left, right, np.full(2, 0.8, np.float32))
+    assert phrase > 0.9 > 0.1 > name
+    lower, same = lifted(variants, -9.0).score(left, right, np.full(2, 0.8, np.float32))
+    assert (lower, same) == (pytest.approx(expit(logit(phrase) - 9.0)), name)
+
+
+def test_a_pair_is_scored_by_the_fit_without_its_fold() -> None:
+    def scores(value: float) -> SimpleNamespace:
+        return SimpleNamespace(score=lambda left, right, cosine: value + cosine)
+
+    fits = Fits(scores(9), {0: scores(0), 1: scores(1)})  # type: ignore[arg-type]
+    found = fits.score(["a", "b", "c"], ["d", "e", "f"], np.array([0.1, 0.2, 0.3], np.float32), np.array([1, 0, 1]))
+    assert found == pytest.approx([1.1, 0.2, 1.3])
 
 
 def test_near_pairs_are_those_of_all_with_all() -> None:
@@ -81,17 +99,22 @@ class OneVector:
 
 
 def test_nothing_is_learnt_of_traps_of_held_out_concepts_and_of_what_is_measured() -> None:
-    """ "shared text" is a label of a held-out concept and of one to learn from."""
-    held = next(f"u{n}" for n in range(1_000) if is_held_out(f"u{n}"))
-    free = [f"u{n}" for n in range(1_000) if not is_held_out(f"u{n}")][:3]
+    """But for labels of the first half of those that are held out; "shared text" is a label of both halves."""
+    uris = [f"u{n}" for n in range(1_000)]
+    held = {uri: frozenset(("a", "b")) for uri in uris if is_held_out(uri)}
+    first, second = (sorted(half(held, which).sets) for which in (0, 1))
+    free = [uri for uri in uris if not is_held_out(uri)]
     labels = {
-        held: ["held name", "held label", "shared text"],
-        free[0]: ["roof tiling", "shared text", "tiling of roofs"],
+        first[0]: ["held name", "held label", "shared text", "held label 2"],
+        first[1]: ["sales clerk", "clerk of sales", "trapped a"],
+        first[2]: ["sales clerks", "trapped b"],
+        second[0]: ["measured name", "shared text"],
+        free[0]: ["roof tiling", "tiling of roofs"],
         free[1]: ["night calls", "calls by night"],
         free[2]: ["menu planning", "menus planning"],
     }
     rows = [
-        ("judged of held", "skill", (held,)),
+        ("judged of held", "skill", (first[0],)),
         ("held label", "skill", ()),
         ("roofs tiling", "skill", (free[0],)),
         ("tile roofs", "skill", (free[0],)),
@@ -102,20 +125,30 @@ def test_nothing_is_learnt_of_traps_of_held_out_concepts_and_of_what_is_measured
     judged = pd.DataFrame(rows, columns=["text", "kind", "exact"])
     judged = judged.assign(accepted=judged["exact"], text_key=judged["text"])
     trap, measured = ("menu planning", "menus planning"), frozenset(("night calls", "calls by night"))
-    concepts, traps = SimpleNamespace(labels=labels), pd.DataFrame([trap], columns=["a", "b"])
+    traps = pd.DataFrame([trap, ("trapped a", "trapped b")], columns=["a", "b"])
     sides = [("held label", "real label"), ("menu planning", "menu plans"), tuple(measured), ("sap", "sap fico")]
-    real = pd.DataFrame(sides, columns=["a", "b"]).assign(same=[True, True, True, False])
-    skills = Skills(concepts, judged, traps, real, frozenset({measured}))  # type: ignore[arg-type]
+    real = pd.DataFrame(sides, columns=["a", "b"]).assign(same=[True, True, True, False], weight=7.0)
+    skills = Skills(SimpleNamespace(labels=labels), judged, traps, real, frozenset({measured}))  # type: ignore[arg-type]
     pairs = skills.pairs(OneVector())  # type: ignore[arg-type]
-    texts = {*pairs["a"], *pairs["b"]}
-    assert not {"held name", "held label", "shared text", "judged of held", "night porter"} & texts
-    found = {frozenset(pair) for pair in zip(pairs["a"], pairs["b"], strict=True)}
-    assert {frozenset(("roofs tiling", "tile roofs")), frozenset(("roof tiling", "tiling of roofs"))} <= found
+    found = {source: {frozenset(pair) for pair in of[["a", "b"]].to_numpy()} for source, of in pairs.groupby("source")}
+    one_skill = [("held name", "held label"), ("held name", "held label 2"), ("sales clerk", "clerk of sales")]
+    names = ("held name", "held label", "held label 2")
+    of_labels = {*one_skill} | {
+        (name, other) for name in names for other in ("sales clerk", "clerk of sales", "sales clerks")
+    }
+    assert found["labels"] == {frozenset(pair) for pair in of_labels}  # none but for a number, none of trapped concepts
+    same = pairs[(pairs["source"] == "labels") & pairs["same"]]
+    assert {frozenset(pair) for pair in same[["a", "b"]].to_numpy()} == {frozenset(pair) for pair in one_skill}
+    assert frozenset(("roofs tiling", "tile roofs")) in found["judged"]
+    every = {text for source in ("judged", "real", "made") for pair in found[source] for text in pair}
+    assert not {*labels[first[0]], *labels[second[0]], "judged of held", "night porter"} & every
+    assert not {text for pair in found["labels"] for text in pair} & {*labels[second[0]], "trapped a", "trapped b"}
     judged_too = pairs[(pairs["source"] == "judged") & pairs["same"]]
     assert not any("version" in text for text in judged_too["a"])  # judged to be of one concept, but two versions
-    assert not found & {frozenset(trap), measured}
+    assert not {frozenset(trap), measured} & set().union(*found.values())
     of_feed = pairs[pairs["source"] == "real"]
-    assert of_feed[["a", "b", "same"]].to_numpy().tolist() == [["sap", "sap fico", False]]
+    assert of_feed[["a", "b", "same", "weight"]].to_numpy().tolist() == [["sap", "sap fico", False, 7.0]]
+    assert (pairs["fold"] >= 0).equals(pairs["source"].isin(["labels", "real"]))
     made = pairs[pairs["source"] == "made"]
     assert len(made) > 5
     assert "menu planning" not in set(made["a"])
@@ -137,12 +170,21 @@ def test_what_two_judgements_say_of_a_pair(one, other, same) -> None:  # type: i
     assert _same(exact, accepted, 1, 0) is same
 
 
-def test_the_threshold_is_the_lowest_that_both_allow() -> None:
-    index = np.round(np.arange(0.30, 1.0, 0.02), 2)
-    curve = pd.DataFrame({"precision": np.linspace(0.9, 1.0, len(index))}, index=index)
-    assert choose(curve, np.zeros(3)) == pytest.approx(0.64)
-    assert choose(curve, np.array([0.9, 0.1])) == pytest.approx(0.92)
-    dips = curve.assign(precision=[0.9] * 3 + [1.0] * 3 + [0.9] * 29)
-    assert choose(dips, np.zeros(3)) == pytest.approx(0.36)
+def test_the_threshold_of_names_is_the_lowest_that_is_precise_enough() -> None:
+    """A pair stands for its weight."""
+    scores = np.array([0.9, 0.8, 0.7, 0.5])
+    real = pd.DataFrame({"same": [True, False, True, False], "weight": [6.0, 1.5, 6.0, 1.0]})
+    assert choose_names(real, scores) == pytest.approx(0.52)
+    assert choose_names(real.assign(weight=[6.0, 3.0, 6.0, 1.0]), scores) == pytest.approx(0.82)
+    with pytest.raises(TrainingError, match="no threshold has a precision of 0.85"):
+        choose_names(real.assign(same=False), scores)
+
+
+def test_phrases_are_lifted_as_far_as_both_allow() -> None:
+    told = pd.DataFrame(
+        {"precision": [0.94, 0.96, 0.94, 0.97], "traps": [0.1, 0.06, 0.04, 0.03]}, [2.0, 1.0, 0.0, -1.0]
+    )
+    assert choose_lift(told) == -1.0
+    assert choose_lift(told.assign(traps=0.05)) == 1.0
     with pytest.raises(TrainingError, match="no threshold has a precision of"):
-        choose(curve - 1, np.zeros(3))
+        choose_lift(told - 1)
