@@ -4,7 +4,7 @@
         [--encoder MODEL] [--out FILE]
 
 Names and phrases (skillsim.pair_features.are_phrases) have a decision each, and one threshold: that of names is the
-lowest at which judged pairs of a real feed (training.judged_pairs, those to learn from) have a precision of .85; that
+lowest at which judged pairs of a real feed (training.judged_pairs, those to learn from) have a precision of .9; that
 of phrases, put on the same scale, the lowest at which both together have one of .95 on the first half of ESCO's labels
 (training.duplicates), and at which at most 5% of the pairs to be kept apart are joined (training.splits.traps). All
 are pairs that a decision is also fitted on, so that each is scored by a fit without its fold. GitHub's first half is
@@ -57,15 +57,14 @@ TREES = {
     "l2_regularization": 2.0,
     "max_features": 0.5,
 }
-# How much a pair counts. In the decision for names: a pair of names that is one skill, and one that is not; and a pair
-# of phrases. Judged and real ones are few, labels many, and loose where they are names.
+# How much a pair counts in the decision for names: a pair of names that is one skill, and one that is not; and a pair
+# of phrases. Judged and real ones are few, labels many, and loose where they are names. That for phrases is of labels.
 WEIGHTS = {
     "judged": ((4.0, 1.0), (4.0, 1.0)),
     "labels": ((0.04, 0.12), (1.0, 1.0)),
     "real": ((4.0, 4.0), (4.0, 4.0)),
     "made": ((1.0, 1.0), (2.0, 3.0)),
 }
-PHRASE_WEIGHTS = {"judged": 0.0, "labels": 1.0, "real": 1.0, "made": 0.1}
 PRECISION, REAL_PRECISION = 0.95, 0.9
 MOST_TRAPS = 0.05
 _THRESHOLDS = np.round(np.arange(0.30, 1.0, 0.02), 2)
@@ -102,7 +101,7 @@ def fit(pairs: pd.DataFrame, words: Words) -> tuple[dict[str, npt.NDArray[Any]],
         own = np.flatnonzero(fold == one)
         one_side, other = ([of[row] for row in own.tolist()] for of in (left, right))
         table[own] = features(one_side, other, cosine[own], words_of(told & (fold != one)))
-    weights = {NAMES: weight, PHRASES: pairs["source"].map(PHRASE_WEIGHTS).to_numpy(float)}
+    weights = {NAMES: weight, PHRASES: (pairs["source"] == "labels").to_numpy(float)}
     parameters: dict[str, npt.NDArray[Any]] = {}
     for name, of in weights.items():
         counted = of > 0
@@ -177,7 +176,7 @@ class Fits:
 def lifted(variants: Variants, by: float) -> Variants:
     """Phrases have so much more of log-odds."""
     baseline = f"{PHRASES}/baseline"
-    return replace(variants, parameters={**variants.parameters, baseline: variants.parameters[baseline] + by})
+    return replace(variants, parameters={**variants.parameters, baseline: np.array(variants.parameters[baseline] + by)})
 
 
 def precision_and_recall(gold: Duplicates, partition: Rows) -> dict[str, float]:

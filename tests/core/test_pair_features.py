@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -150,6 +151,18 @@ def test_phrases_begin_as_labels_and_are_long() -> None:
     words = Words(first={"manage": 2.0, "managing": 1.5, "java": -2.0})
     found = are_phrases(features(left, right, np.zeros(len(sides), np.float32), words))
     assert found.tolist() == list(sides.values())
+
+
+def test_opposites_are_single_words_each_pair_once() -> None:
+    rows = (files("skillsim") / "data" / "opposites.csv").read_text("utf-8").splitlines()
+    pairs = [row.split(",") for row in rows[1:]]
+    assert rows[0] == "one,other"
+    assert pairs == sorted(pairs)
+    assert all(one < other for one, other in pairs)
+    assert len({tuple(pair) for pair in pairs}) == len(pairs) > 900
+    assert all(len(form(word).stems) == 1 for pair in pairs for word in pair)
+    assert all(len(pair.split()) == 2 for pair in opposites())
+    assert {"day night", "qualit quantit"} <= opposites()
 
 
 ONE_WORD = st.sampled_from(
