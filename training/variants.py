@@ -91,7 +91,7 @@ def fit(pairs: pd.DataFrame, words: Words) -> tuple[dict[str, npt.NDArray[Any]],
     rows = zip(pairs["source"], phrases, same, strict=True)
     weight = np.array([WEIGHTS[source][int(phrase)][int(not one)] for source, phrase, one in rows])
 
-    def words_of(rows: npt.NDArray[np.bool_]) -> Words:
+    def weighed(rows: npt.NDArray[np.bool_]) -> Words:
         chosen = np.flatnonzero(rows)
         return replace(words, left_over=left_over_weights([over[row] for row in chosen], same[chosen], weight[chosen]))
 
@@ -100,7 +100,7 @@ def fit(pairs: pd.DataFrame, words: Words) -> tuple[dict[str, npt.NDArray[Any]],
     for one in folds():
         own = np.flatnonzero(fold == one)
         one_side, other = ([of[row] for row in own.tolist()] for of in (left, right))
-        table[own] = features(one_side, other, cosine[own], words_of(told & (fold != one)))
+        table[own] = features(one_side, other, cosine[own], weighed(told & (fold != one)))
     weights = {NAMES: weight, PHRASES: (pairs["source"] == "labels").to_numpy(float)}
     parameters: dict[str, npt.NDArray[Any]] = {}
     for name, of in weights.items():
@@ -108,7 +108,7 @@ def fit(pairs: pd.DataFrame, words: Words) -> tuple[dict[str, npt.NDArray[Any]],
         trees = HistGradientBoostingClassifier(**TREES, early_stopping=False, random_state=0)
         trees.fit(table[counted], same[counted], sample_weight=of[counted])
         parameters |= {f"{name}/{key}": array for key, array in tree_arrays(trees).items()}
-    return parameters, words_of(told)
+    return parameters, weighed(told)
 
 
 def _sides(pairs: pd.DataFrame) -> Iterable[tuple[str, str]]:
@@ -246,7 +246,7 @@ def main(
     skills = Skills(concepts, strings, listed, real, apart)
     pairs = skills.pairs(model)
     console.print(pairs.groupby(["source", "same"]).size().to_string())
-    fits = Fits.of(pairs, words_of(skills, pairs), model.model_id)
+    fits = Fits.of(pairs, known_words(skills, pairs), model.model_id)
     of_feed = pairs[pairs["source"] == "real"]
     with one_line_errors(console):
         threshold = choose_names(of_feed, score_apart(fits, of_feed))
@@ -269,7 +269,7 @@ def main(
     console.print(f"{target}: threshold {threshold}, {target.stat().st_size / 1024:.0f} kB")
 
 
-def words_of(skills: Skills, pairs: pd.DataFrame) -> Words:
+def known_words(skills: Skills, pairs: pd.DataFrame) -> Words:
     """What labels that no pair is of say of words, and how they begin beside names of judged strings and real texts."""
     names = pairs.loc[pairs["source"].isin(["judged", "real"]), ["a", "b"]].to_numpy().ravel()
     labels = skills.other_labels
