@@ -1,5 +1,6 @@
 """The decision on a pair, and which one a run takes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from safetensors.numpy import save_file
 from skillsim.config import Config
 from skillsim.errors import DeciderError
 from skillsim.model_files import BUILTIN, resolve_model
+from skillsim.pair_features import FEATURES
 from skillsim.variants import SHIPPED, Variants, choose_variants
 
 
@@ -62,6 +64,7 @@ def test_the_shipped_decision_holds_for_its_encoder_alone(tmp_path: Path) -> Non
         ({}, "variants"),
         ({"variants": "{}"}, "features"),
         ({"variants": '{"features": ["cosine"]}'}, "other features"),
+        ({"variants": json.dumps({"features": FEATURES})}, "tree_feature"),
     ],
 )
 def test_another_file_is_one_error(tmp_path: Path, told: dict[str, str] | None, said: str) -> None:

@@ -10,19 +10,20 @@ from pyspark.sql import SparkSession
 from skillsim.cells import FEW, cells_of
 from skillsim.pair_features import Words
 from skillsim.spark.pairs import _by_block, find_pairs, with_cells
-from skillsim.variants import Variants
+from skillsim.variants import NAMES, PHRASES, Variants
 
 FLOOR = 0.2
 # One tree of one node: a pair is kept by its cosine alone.
+ONE_NODE = {
+    "tree_feature": np.zeros((1, 3), np.int32),
+    "tree_threshold": np.array([[0.4, 0, 0]]),
+    "tree_left": np.array([[1, 1, 2]], np.int32),
+    "tree_right": np.array([[2, 1, 2]], np.int32),
+    "tree_value": np.array([[0.0, -4.0, 4.0]]),
+    "baseline": np.array(0.0),
+}
 BY_COSINE = Variants(
-    {
-        "tree_feature": np.zeros((1, 3), np.int32),
-        "tree_threshold": np.array([[0.4, 0, 0]]),
-        "tree_left": np.array([[1, 1, 2]], np.int32),
-        "tree_right": np.array([[2, 1, 2]], np.int32),
-        "tree_value": np.array([[0.0, -4.0, 4.0]]),
-        "baseline": np.array(0.0),
-    },
+    {f"{of}/{name}": one for of in (PHRASES, NAMES) for name, one in ONE_NODE.items()},
     words=Words(),
     threshold=0.9,
     keep=0.5,
