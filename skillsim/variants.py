@@ -65,7 +65,8 @@ class Variants:
                 parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if tuple(told["features"]) != FEATURES:
                 raise ValueError("it was fitted on other features")
-            _trees(parameters, PHRASES), _trees(parameters, NAMES)
+            for of in (PHRASES, NAMES):
+                _trees(parameters, of)
             threshold, floor, model_id = (told[name] for name in ("threshold", "floor", "model_id"))
             words = Words(**told["words"])
             return Variants(parameters, words, threshold, LEAST_SCORE, floor, model_id, digest[:12])

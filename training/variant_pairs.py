@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float32]
 SEED = "skillsim variants 1"
 FLOOR = 0.6  # of the cosine of pairs that a job looks at; pairs whose letters are alike may have less
 LEARNT_FROM = 0.5  # and of those that are learnt from: what they differ in holds above too
-_FOLDS = 5
+FOLDS = 5
 _EVERY = -1  # fold of pairs that no score is chosen by
 _CONCEPTS = 1_500  # whose preferred labels are changed
 _BLOCK = 512
@@ -130,11 +130,7 @@ class Skills:
 
 def fold_of(name: str) -> int:
     """Of a concept or text: which fit it is kept out of."""
-    return int(hashlib.sha256(f"{SEED} fold {name}".encode()).hexdigest(), 16) % _FOLDS
-
-
-def folds() -> range:
-    return range(_FOLDS)
+    return int(hashlib.sha256(f"{SEED} fold {name}".encode()).hexdigest(), 16) % FOLDS
 
 
 def near_pairs(texts: Sequence[str], vectors: Floats, floor: float = FLOOR) -> tuple[npt.NDArray[np.int64], Floats]:

@@ -46,7 +46,7 @@ from training.splits import with_folds
 from training.splits.held_out import read_checked
 from training.splits.traps import traps
 from training.train import learnable
-from training.variant_pairs import FLOOR, Skills, fold_of, folds, near_pairs
+from training.variant_pairs import FLOOR, FOLDS, Skills, fold_of, near_pairs
 from training.words import first_words, left_over_weights, replaced
 
 TREES = {
@@ -97,7 +97,7 @@ def fit(pairs: pd.DataFrame, words: Words) -> tuple[dict[str, npt.NDArray[Any]],
 
     fold = np.array([fold_of(a) for a, _ in sides])
     table = np.empty((len(pairs), len(FEATURES)), np.float32)
-    for one in folds():
+    for one in range(FOLDS):
         own = np.flatnonzero(fold == one)
         one_side, other = ([of[row] for row in own.tolist()] for of in (left, right))
         table[own] = features(one_side, other, cosine[own], weighed(told & (fold != one)))
@@ -158,7 +158,7 @@ class Fits:
         def fitted(rows: pd.DataFrame) -> Variants:
             return Variants(*fit(rows, words), 1.0, LEAST_SCORE, FLOOR, model_id)
 
-        return Fits(fitted(pairs), {one: fitted(pairs[pairs["fold"] != one]) for one in folds()})
+        return Fits(fitted(pairs), {one: fitted(pairs[pairs["fold"] != one]) for one in range(FOLDS)})
 
     def lifted(self, by: float) -> "Fits":
         return Fits(lifted(self.whole, by), {fold: lifted(one, by) for fold, one in self.without.items()})

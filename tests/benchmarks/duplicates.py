@@ -7,7 +7,7 @@ stands ours at the one threshold that it is shipped with, for all texts. On ESCO
 on the first half of these labels, so that what it finds there is no measure (training.variants chooses by folds). Then
 come judged pairs of a real feed (training.judged_pairs), each standing for the pairs of its class. What ours joins of
 the trap list at each threshold is printed last: whoever wrote the features had read its written pairs, so that those
-drawn by a hash are counted apart. SemHash takes part where it is installed (pip install semhash==0.5.0). An
+drawn by a hash are counted apart; those that turn a word were read before the second list of opposites was asked for. SemHash takes part where it is installed (pip install semhash==0.5.0). An
 encoder that learnt ESCO or GitHub's aliases is measured on what it knows.
 """
 
@@ -116,7 +116,9 @@ def _cell(score: Score) -> str:
 
 
 def report(console: Console, title: str, found: dict[str, tuple[float, Found]]) -> dict[str, Any]:
-    (ours, (_, first)), n = next(iter(found.items())), len(found[SHIPPED_AT][1].recall)
+    ours = next(iter(found))
+    first = found[ours][1]
+    n = len(first.recall)
     weights = unit_weights([str(row) for row in range(n)], DRAWS).astype(float)
     rows, told = [], {}
     for name, (threshold, one) in found.items():
