@@ -7,8 +7,9 @@ stands ours at the one threshold that it is shipped with, for all texts. On ESCO
 on the first half of these labels, so that what it finds there is no measure (training.variants chooses by folds). Then
 come judged pairs of a real feed (training.judged_pairs), each standing for the pairs of its class. What ours joins of
 the trap list at each threshold is printed last: whoever wrote the features had read its written pairs, so that those
-drawn by a hash are counted apart; those that turn a word were read before the second list of opposites was asked for. SemHash takes part where it is installed (pip install semhash==0.5.0). An
-encoder that learnt ESCO or GitHub's aliases is measured on what it knows.
+drawn by a hash are counted apart; those that turn a word were read before the second list of opposites was asked for.
+SemHash takes part where it is installed (pip install semhash==0.5.0). An encoder that learnt ESCO or GitHub's aliases
+is measured on what it knows.
 """
 
 import sys
