@@ -3,7 +3,8 @@
 - `github`: GitHub's topics, each with its display name and aliases; the threshold may be learnt on one half of them.
 - `esco`: the labels of held-out concepts (training.splits.held_out).
 
-Sets are halved by hash: on one half a threshold is chosen, the other is scored. Pairs that differ in a number, a
+Sets are halved by hash: on one half a threshold is chosen, the other is scored. Of ESCO's first half
+training.variants also learns, as no encoder of the protocol has learnt these labels. Pairs that differ in a number, a
 version or a role word alone count neither for nor against a partition (except in B-cubed, which knows no pairs): one
 may want them apart or together.
 """
