@@ -20,7 +20,7 @@ from skillsim.spark.tables import Tables
 _SHOWN = 20  # groups
 _OTHERWISE = (
     *("input.shape=text", "input.separators=[]", "input.source=list", "input.skills_column=skill"),
-    "clusters.decision=auto",
+    *("clusters.decision=auto", "clusters.texts=labels"),
 )
 
 
@@ -41,7 +41,7 @@ def main(
     spark = get_session(settings.spark)
     found = Deduplication(spark, settings).run()
     console = Console()
-    table = Table("skills", "of which", title=f"{found.groups:,} groups of duplicates")
+    table = Table("skills", "of which", title=f"{found.groups:,} groups of duplicates, from {found.threshold:.2f}")
     for status, count in sorted(found.statuses.items()):
         table.add_row(f"{count:,}", status)
     console.print(table)

@@ -150,7 +150,12 @@ class ClustersConfig(_Section):
         "none",
         min_length=1,
         description="whether two texts are variants of one skill: none (no clusters); auto (the fitted decision where "
-        "it holds for the encoder, else no clusters); or a file that training.variants wrote",
+        "it holds for the encoder, else no clusters); or a file of training.variants or training.label_variants",
+    )
+    texts: Literal["mentions", "labels"] = Field(
+        "mentions",
+        description="what auto is fitted for: mentions, as people write skills; or labels of a taxonomy, each meant to "
+        "be one skill, which phrase it in other words",
     )
     threshold: float | None = Field(
         None, ge=LEAST_SCORE, le=1, description="score from which two texts are one skill; unset: the decision's own"

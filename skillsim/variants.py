@@ -6,7 +6,9 @@ from neighbours, and so does whether words that differ replace one another elsew
 are opposites are never one skill.
 
 A word more in a name is something narrower ("project management", "construction project management"), in a phrase of a
-taxonomy it often is the same said at length; so that phrases and names have a decision each.
+taxonomy it often is the same said at length; so that phrases and names have a decision each. A list of labels, each
+meant to be one skill, has a decision of its own, which takes all pairs for phrases; and as one list is full of
+duplicates and another has hardly any, its threshold is moved by how many there seem to be.
 """
 
 import hashlib
@@ -21,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from skillsim.config import LEAST_SCORE, Config
 from skillsim.errors import DeciderError
@@ -29,11 +31,18 @@ from skillsim.model_files import BUILTIN
 from skillsim.pair_features import FEATURES, Words, are_phrases, features
 from skillsim.trees import Trees
 
-SHIPPED = {BUILTIN: Path(str(files("skillsim") / "data" / "variants" / f"{BUILTIN}.safetensors"))}  # by encoder.model
+_FOLDER = Path(str(files("skillsim") / "data" / "variants"))
+# By clusters.texts, by encoder.model.
+SHIPPED_FOR = {
+    "mentions": {BUILTIN: _FOLDER / f"{BUILTIN}.safetensors"},
+    "labels": {BUILTIN: _FOLDER / f"{BUILTIN}_labels.safetensors"},
+}
+SHIPPED = SHIPPED_FOR["mentions"]
 METADATA = "variants"
-FIT = "by `python -m training.variants`"
+FIT = "by `python -m training.variants` or, for labels, `python -m training.label_variants`"
 PHRASES, NAMES = "phrases", "names"
 _OPPOSITES = FEATURES.index("opposites")
+_ROUNDS, _AS_FITTED = 200, 20.0  # of the estimate of a rate; pairs that it is drawn to the fitted rate by
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,7 +53,8 @@ class Variants:
 
     `parameters`: of skillsim.trees, named "phrases/..." and "names/..."; `threshold`: the score from which two texts
     are one skill; `keep`: pairs with less are not kept; `floor`: the cosine below which a pair is not looked at unless
-    its letters are alike; `variants_id`: of all but the threshold.
+    its letters are alike; `variants_id`: of all but the threshold and the rate; `rate`: of a decision for labels, which
+    has no trees for names, the share of kept pairs that are one skill where it was fitted.
     """
 
     parameters: Mapping[str, npt.NDArray[Any]]
@@ -54,6 +64,7 @@ class Variants:
     floor: float
     model_id: str  # whose cosines it was fitted on
     variants_id: str = "not saved"
+    rate: float | None = None
 
     @staticmethod
     def load(path: Path) -> "Variants":
@@ -65,11 +76,12 @@ class Variants:
                 parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if tuple(told["features"]) != FEATURES:
                 raise ValueError("it was fitted on other features")
-            for of in (PHRASES, NAMES):
+            for of in (PHRASES,) if "rate" in told else (PHRASES, NAMES):
                 _trees(parameters, of)
             threshold, floor, model_id = (told[name] for name in ("threshold", "floor", "model_id"))
             words = Words(**told["words"])
-            return Variants(parameters, words, threshold, LEAST_SCORE, floor, model_id, digest[:12])
+            rate = told.get("rate")
+            return Variants(parameters, words, threshold, LEAST_SCORE, floor, model_id, digest[:12], rate)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DeciderError(f"{path} is no fitted decision on variants ({error}): fit one, {FIT}.") from error
 
@@ -84,10 +96,28 @@ class Variants:
     def score(self, left: Sequence[str], right: Sequence[str], cosine: Floats) -> npt.NDArray[np.float64]:
         """(pairs,): how sure it is that two texts are variants of one skill, 0..1."""
         rows = features(left, right, cosine, self.words)
-        phrases = are_phrases(rows)
+        phrases = are_phrases(rows) if self.rate is None else np.ones(len(rows), dtype=bool)
         odds = np.empty(len(rows))
-        odds[phrases], odds[~phrases] = self._phrases.log_odds(rows[phrases]), self._names.log_odds(rows[~phrases])
+        odds[phrases] = self._phrases.log_odds(rows[phrases])
+        if not phrases.all():
+            odds[~phrases] = self._names.log_odds(rows[~phrases])
         return np.where(rows[:, _OPPOSITES] > 0, 0.0, expit(odds))
+
+    def threshold_among(self, scores: npt.ArrayLike, counts: npt.ArrayLike) -> float:
+        """The threshold in a list whose kept pairs have these scores, so many each.
+
+        A score is right where as many pairs are one skill as where it was fitted. Where they are fewer, the share is
+        estimated by expectation maximisation (Saerens, Latinne and Decaestecker, Neural Computation 2002), and the
+        threshold is the score that says there what the fitted one says here. It is never lowered: a list that is full
+        of variants of one skill looks fuller than it is (training/LOG.md).
+        """
+        if self.rate is None:
+            return self.threshold
+        odds = logit(np.clip(np.asarray(scores, float), 1e-6, 1 - 1e-6)) - logit(self.rate)
+        each, rate = np.asarray(counts, float), self.rate
+        for _ in range(_ROUNDS):
+            rate = float((each @ expit(odds + logit(rate)) + _AS_FITTED * self.rate) / (each.sum() + _AS_FITTED))
+        return float(expit(logit(self.threshold) + max(0.0, logit(self.rate) - logit(rate))))
 
 
 def _trees(parameters: Mapping[str, npt.NDArray[Any]], of: str) -> Trees:
@@ -105,10 +135,12 @@ def choose_variants(config: Config, model_id: str) -> tuple[Variants | None, str
     if wanted.decision == "none":
         return None, ""
     auto = wanted.decision == "auto"
-    path = SHIPPED.get(config.encoder.model) if auto else Path(wanted.decision)
+    path = SHIPPED_FOR[wanted.texts].get(config.encoder.model) if auto else Path(wanted.decision)
     found = Variants.load(path) if path else None
     if found is None or found.model_id != model_id:
         if not auto:
             raise DeciderError(f"clusters.decision {path} was not fitted on vectors of {model_id}: fit one, {FIT}.")
         return None, f"no decision on variants is fitted for vectors of {model_id}: fit one, {FIT}"
-    return replace(found, threshold=found.threshold if wanted.threshold is None else wanted.threshold), ""
+    if wanted.threshold is None:
+        return found, ""
+    return replace(found, threshold=wanted.threshold), ""

@@ -7,6 +7,9 @@
   text of a trap or of the second half, and no pair of two concepts that a trap is of.
 - real: pairs of a real feed's texts, each read and judged (training.judged_pairs).
 - made: judged skills and preferred labels, changed (training.made_pairs).
+
+A decision for labels (training.label_variants) also learns from preferred labels near each other, which ESCO means
+apart: neighbours are nearer in a whole taxonomy than among the held-out concepts.
 """
 
 import hashlib
@@ -109,6 +112,19 @@ class Skills:
         table = _table(texts, rows, cosines).assign(same=same, fold=fold)[may]
         version = [duplicates.differ_in_version(a, b) for a, b in zip(table["a"], table["b"], strict=True)]
         return table[~np.array(version, dtype=bool)]
+
+    def preferred(self, encoder: Encoder) -> pd.DataFrame:
+        """As `pairs`: preferred labels near each other, of two concepts; none of the second half, nor of a trap."""
+        second = duplicates.half(duplicates.esco(self.concepts), 1)
+        every = {labels[0] for uri, labels in self.concepts.labels.items() if uri not in second.sets}
+        texts = sorted(every - {*second.texts} - self._in_traps)
+        rows, cosines = near_pairs(texts, vectors_of(encoder, texts))
+        holders = self._holders
+        apart = [holders[texts[a]].isdisjoint(holders[texts[b]]) for a, b in rows]
+        table = _table(texts, rows, cosines)[apart]
+        version = [duplicates.differ_in_version(a, b) for a, b in zip(table["a"], table["b"], strict=True)]
+        fold = [self.fold(text) for text in table["a"]]
+        return table.assign(same=False, source="preferred", weight=1.0, fold=fold)[~np.array(version, dtype=bool)]
 
     def fold(self, label: str) -> int:
         """Of the first concept that has it."""

@@ -73,6 +73,7 @@ _LIFTS = np.round(np.arange(2.5, -3.1, -0.25), 2)
 Floats = npt.NDArray[np.float64]
 Cosines = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+Fit = Callable[[pd.DataFrame, Words], tuple[dict[str, npt.NDArray[Any]], Words]]
 Score = Callable[[Sequence[str], Sequence[str], Cosines], Floats]
 
 
@@ -81,15 +82,25 @@ def fit(pairs: pd.DataFrame, words: Words) -> tuple[dict[str, npt.NDArray[Any]],
 
     A pair's own words are weighed by what the pairs of other folds say of them, as they will be of pairs unseen.
     """
+    left, right = ([pair[side] for pair in _sides(pairs)] for side in (0, 1))
+    phrases = are_phrases(features(left, right, pairs["cosine"].to_numpy(np.float32), words))
+    rows = zip(pairs["source"], phrases, pairs["same"], strict=True)
+    weight = np.array([WEIGHTS[source][int(phrase)][int(not one)] for source, phrase, one in rows])
+    labels = np.where(pairs["source"] == "labels", 1.0, 0.0)
+    return fit_trees(pairs, words, {NAMES: weight, PHRASES: labels})
+
+
+def fit_trees(
+    pairs: pd.DataFrame, words: Words, weights: Mapping[str, Floats]
+) -> tuple[dict[str, npt.NDArray[Any]], Words]:
+    """As `fit`. `weights`: how much each pair counts, by what trees are for; the first ones are also those of words."""
     sides = list(_sides(pairs))
     left, right = ([pair[side] for pair in sides] for side in (0, 1))
     cosine = pairs["cosine"].to_numpy(np.float32)
     over = [left_over(*Pairing.of(form(a), form(b)).words()) for a, b in sides]
     same = pairs["same"].to_numpy(bool)
     told = (pairs["source"] != "made").to_numpy()
-    phrases = are_phrases(features(left, right, cosine, words))
-    rows = zip(pairs["source"], phrases, same, strict=True)
-    weight = np.array([WEIGHTS[source][int(phrase)][int(not one)] for source, phrase, one in rows])
+    weight = next(iter(weights.values()))
 
     def weighed(rows: npt.NDArray[np.bool_]) -> Words:
         chosen = np.flatnonzero(rows)
@@ -101,7 +112,6 @@ def fit(pairs: pd.DataFrame, words: Words) -> tuple[dict[str, npt.NDArray[Any]],
         own = np.flatnonzero(fold == one)
         one_side, other = ([of[row] for row in own.tolist()] for of in (left, right))
         table[own] = features(one_side, other, cosine[own], weighed(told & (fold != one)))
-    weights = {NAMES: weight, PHRASES: (pairs["source"] == "labels").to_numpy(float)}
     parameters: dict[str, npt.NDArray[Any]] = {}
     for name, of in weights.items():
         counted = of > 0
@@ -154,9 +164,9 @@ class Fits:
     without: Mapping[int, Variants]
 
     @staticmethod
-    def of(pairs: pd.DataFrame, words: Words, model_id: str) -> "Fits":
+    def of(pairs: pd.DataFrame, words: Words, model_id: str, fit: Fit = fit, rate: float | None = None) -> "Fits":
         def fitted(rows: pd.DataFrame) -> Variants:
-            return Variants(*fit(rows, words), 1.0, LEAST_SCORE, FLOOR, model_id)
+            return Variants(*fit(rows, words), 1.0, LEAST_SCORE, FLOOR, model_id, rate=rate)
 
         return Fits(fitted(pairs), {one: fitted(pairs[pairs["fold"] != one]) for one in range(FOLDS)})
 
@@ -213,7 +223,8 @@ def choose_lift(told: pd.DataFrame) -> float:
 
 def write(target: Path, variants: Variants) -> None:
     """For Variants.load."""
-    told = {key: getattr(variants, key) for key in ("threshold", "floor", "model_id")}
+    keys = ("threshold", "floor", "model_id") if variants.rate is None else ("threshold", "floor", "model_id", "rate")
+    told = {key: getattr(variants, key) for key in keys}
     told |= {"words": asdict(variants.words), "features": FEATURES}
     target.parent.mkdir(parents=True, exist_ok=True)
     save_file(dict(variants.parameters), target, metadata={METADATA: json.dumps(told)})

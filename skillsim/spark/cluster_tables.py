@@ -24,6 +24,7 @@ from skillsim.spark.tables import Tables
 # fraction here of what it costs the model, so that a slice is MODEL_SLICES of the model's.
 MODEL_SLICES, MOST_SLICES = 5, 8
 SPELLINGS = 10
+_DECIMALS = 3  # of scores that are counted, on the driver
 
 
 def gather(
@@ -98,7 +99,7 @@ def cluster_texts(tables: Tables, gathering: Gathering, run_id: str, at: datetim
         return 0, 0
     texts = tables.stage("counted", _compared(tables, gathering).join(_counts(tables), on="text_key", how="inner"))
     of_two = _of(tables, gathering).where("left_key < right_key")
-    near = of_two.where(F.col("score") >= gathering.variants.threshold)
+    near = of_two.where(F.col("score") >= threshold_of(tables, gathering))
     near = near.select("left_key", "right_key", "acronym_key", "score")
     pairs = tables.stage("settled", settled(near, texts)).drop("acronym_key")
     members = tables.stage("members", star_members(tables, pairs, texts))
@@ -113,6 +114,15 @@ def cluster_texts(tables: Tables, gathering: Gathering, run_id: str, at: datetim
     changed = _record_history(tables, changes, since, run_id, at)
     tables.sync(CLUSTER_MEMBERS, staged, built_from)
     return staged.count(), changed
+
+
+def threshold_of(tables: Tables, gathering: Gathering) -> float:
+    """The score from which texts are one skill: the decision's own, or what it is among these pairs."""
+    if gathering.variants.rate is None:
+        return gathering.variants.threshold
+    rounded = F.round("score", _DECIMALS).alias("score")
+    counted = _of(tables, gathering).where("left_key < right_key").groupBy(rounded).count().orderBy("score").toPandas()
+    return gathering.variants.threshold_among(counted["score"], counted["count"])
 
 
 def _emptied(history: DataFrame, before: DataFrame) -> DataFrame:

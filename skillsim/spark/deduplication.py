@@ -20,7 +20,7 @@ from skillsim.errors import BalanceError, ConfigError, TablesError
 from skillsim.explanation import why_one_skill
 from skillsim.model_files import resolve_model
 from skillsim.schemas import CLUSTER_MEMBERS, DUPLICATES, EMBEDDINGS, MENTIONS, NORMALISED_SKILLS, PAIRS, TEXTS
-from skillsim.spark.cluster_tables import gather
+from skillsim.spark.cluster_tables import gather, threshold_of
 from skillsim.spark.embeddings import embed, missing_embeddings
 from skillsim.spark.lease import writer_lease
 from skillsim.spark.mentions import store_mentions
@@ -43,11 +43,13 @@ _WHY = "text_key string, why string"
 
 @dataclass(frozen=True)
 class Deduplicated:
-    """What a deduplication says when it ends: skills by what they are, and groups of two or more."""
+    """What a deduplication says when it ends: skills by what they are, groups of two or more, and from which score on
+    two are one."""
 
     root: str
     statuses: dict[str, int]
     groups: int
+    threshold: float
 
 
 class Deduplication:
@@ -122,7 +124,7 @@ class Deduplication:
         if stage.rows_in != stage.rows_out:
             raise BalanceError(f"mentions holds {stage.rows_in} rows, duplicates {stage.rows_out}.")
         groups = told.where("status = 'duplicate'").select("cluster_id").distinct().count()
-        return Deduplicated(tables.root, statuses, groups)
+        return Deduplicated(tables.root, statuses, groups, threshold_of(tables, self._gathering))
 
 
 def with_pivots(texts: DataFrame, nearest: int) -> DataFrame:

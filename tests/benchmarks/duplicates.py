@@ -48,7 +48,7 @@ from training.variants import PRECISION, NearPairs, scores_of
 
 OURS, SHIPPED_AT = "skillsim", "skillsim, as shipped"
 DRAWS = 1_000
-_COSINES, _SCORES = (np.round(np.arange(start, 1.0, 0.01), 2) for start in (0.75, LEAST_SCORE))
+COSINES, _SCORES = (np.round(np.arange(start, 1.0, 0.01), 2) for start in (0.75, LEAST_SCORE))
 
 Clusters = npt.NDArray[np.int64]
 At = Callable[[float], Clusters]
@@ -61,7 +61,7 @@ def by_us(gold: Duplicates, encoder: Encoder, variants: Variants) -> At:
 
 def by_cosine(gold: Duplicates, encoder: Encoder) -> At:
     """Connected components of the pairs with a cosine from a threshold on."""
-    rows, cosines = near_pairs(gold.texts, vectors_of(encoder, gold.texts), float(_COSINES[0]))
+    rows, cosines = near_pairs(gold.texts, vectors_of(encoder, gold.texts), float(COSINES[0]))
     n = len(gold.texts)
 
     def at(threshold: float) -> Clusters:
@@ -107,12 +107,12 @@ def systems(
     found = {name: (one, scored.found(ours(one).tolist())) for name, one in at.items()}
     peers = {"cosine, connected": by_cosine} | ({"SemHash": by_semhash} if find_spec("semhash") else {})
     for name, peer in peers.items():
-        threshold = best(chosen, peer(chosen, encoder), _COSINES)
+        threshold = best(chosen, peer(chosen, encoder), COSINES)
         found[name] = threshold, scored.found(peer(scored, encoder)(threshold).tolist())
     return found
 
 
-def _cell(score: Score) -> str:
+def cell(score: Score) -> str:
     return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
 
 
@@ -127,9 +127,9 @@ def report(console: Console, title: str, found: dict[str, tuple[float, Found]]) 
         less = difference(first, one, weights)
         told[name] = {"threshold": threshold, "b-cubed": one.b_cubed(), "ours less it": vars(less)}
         told[name] |= {key: vars(score) for key, score in scores.items()}
-        cells = [_cell(scores[key]) for key in ("precision", "recall", "f1")]
+        cells = [cell(scores[key]) for key in ("precision", "recall", "f1")]
         rows.append(
-            [name, f"{threshold:.2f}", *cells, f"{one.b_cubed()['f1']:.3f}", "" if name == ours else _cell(less)]
+            [name, f"{threshold:.2f}", *cells, f"{one.b_cubed()['f1']:.3f}", "" if name == ours else cell(less)]
         )
     show(console, title, ["", "from", "precision", "recall", "F1", "B-cubed F1", "the first less it, F1"], rows)
     return told
@@ -152,10 +152,10 @@ def on_real(console: Console, pairs: pd.DataFrame, encoder: Encoder, variants: V
         precision[name] = average_precision(same, scores, weights)
         values = {"average precision": precision[name]} | joined(same, chosen, weights)
         told[name] = {key: Score.of(of, len(pairs)) for key, of in values.items()}
-        rows.append([name, *(_cell(score) for score in told[name].values())])
+        rows.append([name, *(cell(score) for score in told[name].values())])
     less = Score.of(precision[SHIPPED_AT] - precision["cosine, as many joined"], len(pairs))
     show(console, f"{len(pairs)} judged pairs of a real feed", ["", "average precision", "precision", "recall"], rows)
-    console.print(f"average precision, ours less the cosine's: {_cell(less)}")
+    console.print(f"average precision, ours less the cosine's: {cell(less)}")
     return {name: {key: vars(score) for key, score in of.items()} for name, of in told.items()} | {"less": vars(less)}
 
 
@@ -169,7 +169,7 @@ def trapped(console: Console, listed: pd.DataFrame, hit: npt.NDArray[np.bool_], 
             score = Score.of(weights @ rows / len(rows), len(rows))
             name = f"{'variants' if same else 'traps'} joined{f', {origin}' if origin else ''}"
             told[name] = vars(score)
-            console.print(f"from {at:.2f} {name}: {_cell(score)} of {len(rows)}")
+            console.print(f"from {at:.2f} {name}: {cell(score)} of {len(rows)}")
     return told
 
 

@@ -34,6 +34,7 @@ def settings(root: Path, text: str, *assignments: str) -> Config:
     source.write_text(text, encoding="utf-8")
     plain = [f"input.path={source}", f"output.root={root}", "input.source=list", "input.shape=text"]
     columns = ["input.id_column=id", "input.skills_column=name", "input.separators=[]", "clusters.decision=auto"]
+    columns.append("clusters.texts=labels")
     return load_config(None, [*plain, *columns, *assignments])
 
 

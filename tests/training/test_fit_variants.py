@@ -1,5 +1,6 @@
 """Learning what makes two texts one skill."""
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from skillsim.encoder import Encoded
 from skillsim.errors import TrainingError
 from skillsim.pair_features import Words
 from skillsim.variants import Variants
+from training import label_variants
 from training.duplicates import half
 from training.made_pairs import made_pairs
 from training.splits.held_out import is_held_out
@@ -64,6 +66,27 @@ def test_phrases_and_names_have_a_decision_each(tmp_path: Path) -> None:
     write(tmp_path / "v", lifted(variants, -9.0))
     lower, same = Variants.load(tmp_path / "v").score(left, right, np.full(2, 0.8, np.float32))
     assert (lower, same) == (pytest.approx(expit(logit(phrase) - 9.0)), name)
+
+
+def test_a_decision_for_labels_takes_all_pairs_for_phrases(tmp_path: Path) -> None:
+    """One word more is the same skill in labels, another word is not, though nothing looks like a phrase."""
+    rows = [(f"{skill} tasks", skill, True, "labels") for skill in SKILLS]
+    rows += [(f"{skill} tasks", f"{skill} costs", False, "preferred") for skill in SKILLS]
+    rows += [(a, b, same, "made") for a, b, same in made_pairs(SKILLS, "1")]
+    pairs = pd.DataFrame(rows * 6, columns=["a", "b", "same", "source"]).assign(cosine=0.8)
+    fits = Fits.of(pairs.assign(fold=-1), Words(), "a model", label_variants.fit, rate=0.5)
+    write(tmp_path / "v", replace(fits.whole, threshold=0.6, rate=0.2))
+    variants = Variants.load(tmp_path / "v")
+    assert (variants.threshold, variants.rate) == (0.6, 0.2)
+    scores = variants.score(["glue", "glue tasks"], ["glue tasks", "glue costs"], np.full(2, 0.8, np.float32))
+    assert scores[0] > 0.6 > scores[1]
+
+
+def test_the_rate_is_of_kept_pairs_as_they_count() -> None:
+    pairs = pd.DataFrame(
+        {"same": [True, False, False, True], "source": ["labels", "labels", "preferred", "labels"]}, [3, 1, 4, 7]
+    )
+    assert label_variants.kept_rate(pairs, np.array([0.9, 0.4, 0.35, 0.1])) == pytest.approx(1 / 2.5)
 
 
 def test_a_pair_is_scored_by_the_fit_without_its_fold() -> None:
@@ -156,6 +179,12 @@ def test_nothing_is_learnt_of_traps_of_held_out_concepts_and_of_what_is_measured
     made = pairs[pairs["source"] == "made"]
     assert len(made) > 5
     assert "menu planning" not in set(made["a"])
+
+    apart = skills.preferred(OneVector())  # type: ignore[arg-type]
+    assert not apart["same"].any()
+    assert {*apart["a"], *apart["b"]} == {"held name", "sales clerk", "sales clerks", "roof tiling", "night calls"}
+    assert len(apart) == 10
+    assert (apart["fold"] >= 0).all()
 
 
 @pytest.mark.parametrize(
