@@ -47,6 +47,7 @@ bench: $(READY)
 	$(BIN)/python tests/benchmarks/cost.py
 	$(BIN)/python tests/benchmarks/upgrade.py
 	$(BIN)/python tests/benchmarks/duplicates.py
+	$(BIN)/python tests/benchmarks/taxonomy_duplicates.py
 	$(BIN)/python tests/benchmarks/clusters.py
 	$(BIN)/python tests/benchmarks/end_to_end.py
 	$(BIN)/python tests/benchmarks/growth.py

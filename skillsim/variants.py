@@ -53,8 +53,8 @@ class Variants:
 
     `parameters`: of skillsim.trees, named "phrases/..." and "names/..."; `threshold`: the score from which two texts
     are one skill; `keep`: pairs with less are not kept; `floor`: the cosine below which a pair is not looked at unless
-    its letters are alike; `variants_id`: of all but the threshold and the rate; `rate`: of a decision for labels, which
-    has no trees for names, the share of kept pairs that are one skill where it was fitted.
+    its letters are alike; `variants_id`: of all but the threshold; `rate`: the share of kept pairs that are one skill
+    where it was fitted, None for a threshold that is not to be moved. A decision for labels has no names.
     """
 
     parameters: Mapping[str, npt.NDArray[Any]]
@@ -90,17 +90,16 @@ class Variants:
         return _trees(self.parameters, PHRASES)
 
     @cached_property
-    def _names(self) -> Trees:
-        return _trees(self.parameters, NAMES)
+    def _names(self) -> Trees | None:
+        return _trees(self.parameters, NAMES) if f"{NAMES}/baseline" in self.parameters else None
 
     def score(self, left: Sequence[str], right: Sequence[str], cosine: Floats) -> npt.NDArray[np.float64]:
         """(pairs,): how sure it is that two texts are variants of one skill, 0..1."""
         rows = features(left, right, cosine, self.words)
-        phrases = are_phrases(rows) if self.rate is None else np.ones(len(rows), dtype=bool)
-        odds = np.empty(len(rows))
-        odds[phrases] = self._phrases.log_odds(rows[phrases])
-        if not phrases.all():
-            odds[~phrases] = self._names.log_odds(rows[~phrases])
+        odds = self._phrases.log_odds(rows) if self._names is None else np.empty(len(rows))
+        if self._names is not None:
+            phrases = are_phrases(rows)
+            odds[phrases], odds[~phrases] = self._phrases.log_odds(rows[phrases]), self._names.log_odds(rows[~phrases])
         return np.where(rows[:, _OPPOSITES] > 0, 0.0, expit(odds))
 
     def threshold_among(self, scores: npt.ArrayLike, counts: npt.ArrayLike) -> float:
@@ -141,6 +140,4 @@ def choose_variants(config: Config, model_id: str) -> tuple[Variants | None, str
         if not auto:
             raise DeciderError(f"clusters.decision {path} was not fitted on vectors of {model_id}: fit one, {FIT}.")
         return None, f"no decision on variants is fitted for vectors of {model_id}: fit one, {FIT}"
-    if wanted.threshold is None:
-        return found, ""
-    return replace(found, threshold=wanted.threshold), ""
+    return (found if wanted.threshold is None else replace(found, threshold=wanted.threshold, rate=None)), ""

@@ -95,7 +95,7 @@ def main(
     words = known_words(skills, every)
     pairs = pd.concat([every[every["source"].isin(WEIGHTS)], skills.preferred(model)], ignore_index=True)
     console.print(pairs.groupby(["source", "same"]).size().to_string())
-    fits = Fits.of(pairs, words, model.model_id, fit, rate=0.5)
+    fits = Fits.of(pairs, words, model.model_id, fit)
     folded = pairs[pairs["source"] != "made"]
     rate = kept_rate(folded, score_apart(fits, folded))
     gold = duplicates.half(duplicates.esco(concepts), 0)

@@ -164,9 +164,9 @@ class Fits:
     without: Mapping[int, Variants]
 
     @staticmethod
-    def of(pairs: pd.DataFrame, words: Words, model_id: str, fit: Fit = fit, rate: float | None = None) -> "Fits":
+    def of(pairs: pd.DataFrame, words: Words, model_id: str, fit: Fit = fit) -> "Fits":
         def fitted(rows: pd.DataFrame) -> Variants:
-            return Variants(*fit(rows, words), 1.0, LEAST_SCORE, FLOOR, model_id, rate=rate)
+            return Variants(*fit(rows, words), 1.0, LEAST_SCORE, FLOOR, model_id)
 
         return Fits(fitted(pairs), {one: fitted(pairs[pairs["fold"] != one]) for one in range(FOLDS)})
 

@@ -74,7 +74,7 @@ def test_a_decision_for_labels_takes_all_pairs_for_phrases(tmp_path: Path) -> No
     rows += [(f"{skill} tasks", f"{skill} costs", False, "preferred") for skill in SKILLS]
     rows += [(a, b, same, "made") for a, b, same in made_pairs(SKILLS, "1")]
     pairs = pd.DataFrame(rows * 6, columns=["a", "b", "same", "source"]).assign(cosine=0.8)
-    fits = Fits.of(pairs.assign(fold=-1), Words(), "a model", label_variants.fit, rate=0.5)
+    fits = Fits.of(pairs.assign(fold=-1), Words(), "a model", label_variants.fit)
     write(tmp_path / "v", replace(fits.whole, threshold=0.6, rate=0.2))
     variants = Variants.load(tmp_path / "v")
     assert (variants.threshold, variants.rate) == (0.6, 0.2)
