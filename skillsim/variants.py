@@ -43,6 +43,7 @@ FIT = "by `python -m training.variants` or, for labels, `python -m training.labe
 PHRASES, NAMES = "phrases", "names"
 _OPPOSITES = FEATURES.index("opposites")
 _ROUNDS, _AS_FITTED = 200, 20.0  # of the estimate of a rate; pairs that it is drawn to the fitted rate by
+_SUREST = 0.99  # a list without any duplicates would take the threshold to 1, and nothing said of what is most alike
 
 Floats = npt.NDArray[np.float32]
 
@@ -107,8 +108,8 @@ class Variants:
 
         A score is right where as many pairs are one skill as where it was fitted. Where they are fewer, the share is
         estimated by expectation maximisation (Saerens, Latinne and Decaestecker, Neural Computation 2002), and the
-        threshold is the score that says there what the fitted one says here. It is never lowered: a list that is full
-        of variants of one skill looks fuller than it is (training/LOG.md).
+        threshold is the score that says there what the fitted one says here. It is never lowered, as a list that
+        is full of variants of one skill looks fuller than it is (training/LOG.md), nor raised above _SUREST.
         """
         if self.rate is None:
             return self.threshold
@@ -116,7 +117,8 @@ class Variants:
         each, rate = np.asarray(counts, float), self.rate
         for _ in range(_ROUNDS):
             rate = float((each @ expit(odds + logit(rate)) + _AS_FITTED * self.rate) / (each.sum() + _AS_FITTED))
-        return float(expit(logit(self.threshold) + max(0.0, logit(self.rate) - logit(rate))))
+        moved = float(expit(logit(self.threshold) + max(0.0, logit(self.rate) - logit(rate))))
+        return max(self.threshold, min(_SUREST, moved))
 
 
 def _trees(parameters: Mapping[str, npt.NDArray[Any]], of: str) -> Trees:

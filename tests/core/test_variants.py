@@ -87,7 +87,7 @@ def listed(rate: float, apart: float = 2.5, n: int = 200_000) -> np.ndarray:
     return np.asarray(expit(apart * random.normal(np.where(same, apart / 2, -apart / 2), 1.0)))
 
 
-@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("rate", [0.03, 0.1, 0.3])
 def test_the_threshold_rises_where_duplicates_are_rarer(rate: float) -> None:
     """As Bayes has it of the true rate, by scores alone; and pairs may be counted by score."""
     variants = Variants({}, Words(), 0.6, 0.3, 0.6, "a model", rate=0.5)
@@ -96,6 +96,11 @@ def test_the_threshold_rises_where_duplicates_are_rarer(rate: float) -> None:
     assert logit(found) == pytest.approx(logit(0.6) - logit(rate), abs=0.15)
     rounded, counts = np.unique(scores.round(3), return_counts=True)
     assert variants.threshold_among(rounded, counts) == pytest.approx(found, abs=0.01)
+
+
+def test_a_list_without_duplicates_still_shows_what_is_most_alike() -> None:
+    variants = Variants({}, Words(), 0.6, 0.3, 0.6, "a model", rate=0.5)
+    assert variants.threshold_among(listed(0.0), np.ones(200_000)) == 0.99
 
 
 def test_the_threshold_never_falls_and_stays_where_few_pairs_tell() -> None:
