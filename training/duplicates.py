@@ -11,7 +11,7 @@ may want them apart or together.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
@@ -54,6 +54,15 @@ def esco(concepts: Concepts) -> dict[str, frozenset[str]]:
     """By held-out concept."""
     labels = {uri: frozenset(texts) for uri, texts in concepts.labels.items() if is_held_out(uri)}
     return {uri: texts for uri, texts in labels.items() if len(texts) > 1}
+
+
+def holders(sets: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """Names of sets by text."""
+    found: dict[str, set[str]] = {}
+    for name, texts in sets.items():
+        for text in texts:
+            found.setdefault(text, set()).add(name)
+    return found
 
 
 def half(sets: Mapping[str, frozenset[str]], which: int) -> "Duplicates":

@@ -25,20 +25,15 @@ from skillsim.encoder import load_encoder
 from skillsim.errors import TrainingError
 from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.pair_features import Words
-from skillsim.variants import PHRASES, SHIPPED_FOR
+from skillsim.variants import PHRASES
 from training import duplicates
 from training.command import one_line_errors
-from training.judged import read_judged
-from training.judged_pairs import read_judged_pairs
-from training.splits import with_folds
-from training.splits.held_out import read_checked
-from training.splits.traps import traps
-from training.train import learnable
 from training.variant_pairs import Skills
 from training.variants import (
     PRECISION,
     Fits,
     NearPairs,
+    destination,
     fit_trees,
     known_words,
     precision_and_recall,
@@ -84,13 +79,9 @@ def main(
     """Fit, choose, write."""
     console = Console(width=130)
     with one_line_errors(console):
-        target = out or SHIPPED_FOR["labels"].get(encoder)
-        if target is None:
-            raise TrainingError(f"a decision for encoder.model {encoder}: say with --out where it goes.")
-        concepts = read_checked(taxonomy, language, version)
-        strings, real = learnable(with_folds(read_judged(judged))), read_judged_pairs(noisy, "learn")
-        listed, model = traps(concepts), load_encoder(resolve_model(encoder))
-    skills = Skills(concepts, strings, listed, real)
+        target = destination(out, "labels", encoder)
+        skills = Skills.read(judged, taxonomy, noisy, version, language)
+        model = load_encoder(resolve_model(encoder))
     every = skills.pairs(model)
     words = known_words(skills, every)
     pairs = pd.concat([every[every["source"].isin(WEIGHTS)], skills.preferred(model)], ignore_index=True)
@@ -98,14 +89,14 @@ def main(
     fits = Fits.of(pairs, words, model.model_id, fit)
     folded = pairs[pairs["source"] != "made"]
     rate = kept_rate(folded, score_apart(fits, folded))
-    gold = duplicates.half(duplicates.esco(concepts), 0)
+    gold = duplicates.half(duplicates.esco(skills.concepts), 0)
     near = NearPairs.of(gold.texts, model)
     fold = np.array([skills.fold(gold.texts[row]) for row in near.rows[:, 0].tolist()])
     scores = near.scores(partial(fits.score, fold=fold))
     with one_line_errors(console):
         threshold = choose(gold, near, scores)
     found = precision_and_recall(gold, near.partition(scores, threshold))
-    same, hit = listed["same"].to_numpy(bool), scores_of(listed, model, fits.whole) >= threshold
+    same, hit = skills.traps["same"].to_numpy(bool), scores_of(skills.traps, model, fits.whole) >= threshold
     console.print("first half, " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
     console.print(f"traps {hit[~same].mean():.3f}, variants {hit[same].mean():.3f}")
     write(target, replace(fits.whole, threshold=threshold, rate=rate))

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +28,14 @@ from skillsim.cells import Texts, cells_of, is_single, padded, pairs_in_cell
 from skillsim.encoder import Encoder, vectors_of
 from skillsim.pairing import form
 from training import duplicates
+from training.judged import read_judged
+from training.judged_pairs import read_judged_pairs
 from training.made_pairs import made_pairs
 from training.pairs import Material
-from training.splits.held_out import Concepts
+from training.splits import with_folds
+from training.splits.held_out import Concepts, read_checked
+from training.splits.traps import traps
+from training.train import learnable
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,6 +58,20 @@ class Skills:
     traps: pd.DataFrame
     real: pd.DataFrame
     kept_apart: frozenset[frozenset[str]] = frozenset()
+
+    @staticmethod
+    def read(
+        judged: Path,
+        taxonomy: Path,
+        noisy: Path,
+        version: str | None,
+        language: str,
+        kept_apart: frozenset[frozenset[str]] = frozenset(),
+    ) -> "Skills":
+        """From the folders of judged strings, of the taxonomy and of the feed. Raises a TrainingError for others."""
+        concepts = read_checked(taxonomy, language, version)
+        strings, real = learnable(with_folds(read_judged(judged))), read_judged_pairs(noisy, "learn")
+        return Skills(concepts, strings, traps(concepts), real, kept_apart)
 
     @cached_property
     def _may(self) -> Material:
@@ -133,11 +153,7 @@ class Skills:
     @cached_property
     def _holders(self) -> dict[str, set[str]]:
         """Concepts by label."""
-        found: dict[str, set[str]] = {}
-        for uri, texts in self.concepts.labels.items():
-            for text in texts:
-                found.setdefault(text, set()).add(uri)
-        return found
+        return duplicates.holders(self.concepts.labels)
 
     def _allows(self, may: Material, text: str, accepted: Sequence[str]) -> bool:
         """Whether neither a text nor a concept that it is accepted for is a held-out concept's."""

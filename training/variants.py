@@ -35,17 +35,12 @@ from skillsim.errors import TrainingError
 from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.pair_features import FEATURES, Words, are_phrases, features, left_over
 from skillsim.pairing import Pairing, form, initials_side
-from skillsim.variants import METADATA, NAMES, PHRASES, SHIPPED, Variants
+from skillsim.variants import METADATA, NAMES, PHRASES, SHIPPED_FOR, Variants
 from training import duplicates
 from training.command import one_line_errors
 from training.duplicates import Duplicates
 from training.fitting import tree_arrays
-from training.judged import read_judged
-from training.judged_pairs import joined, read_judged_pairs
-from training.splits import with_folds
-from training.splits.held_out import read_checked
-from training.splits.traps import traps
-from training.train import learnable
+from training.judged_pairs import joined
 from training.variant_pairs import FLOOR, FOLDS, Skills, fold_of, near_pairs
 from training.words import first_words, left_over_weights, replaced
 
@@ -230,6 +225,14 @@ def write(target: Path, variants: Variants) -> None:
     save_file(dict(variants.parameters), target, metadata={METADATA: json.dumps(told)})
 
 
+def destination(out: Path | None, texts: str, encoder: str) -> Path:
+    """Where a fit goes. Raises TrainingError where nobody said and none is shipped."""
+    target = out or SHIPPED_FOR[texts].get(encoder)
+    if target is None:
+        raise TrainingError(f"a decision for encoder.model {encoder}: say with --out where it goes.")
+    return target
+
+
 def main(
     judged: Path,
     taxonomy: Path,
@@ -243,18 +246,12 @@ def main(
     """Fit, choose, write."""
     console = Console(width=130)
     with one_line_errors(console):
-        target = out or SHIPPED.get(encoder)
-        if target is None:
-            raise TrainingError(f"a decision for encoder.model {encoder}: say with --out where it goes.")
-        concepts = read_checked(taxonomy, language, version)
-        listed = traps(concepts)
-        golds = {"github": duplicates.github(extra), "esco": duplicates.esco(concepts)}
-        real = read_judged_pairs(noisy, "learn")
-        strings = learnable(with_folds(read_judged(judged)))
+        target = destination(out, "mentions", encoder)
+        topics = duplicates.github(extra)
+        to_measure = duplicates.half(topics, 1).sets.values()
+        apart = frozenset(frozenset(pair) for texts in to_measure for pair in combinations(texts, 2))
+        skills = Skills.read(judged, taxonomy, noisy, version, language, apart)
         model = load_encoder(resolve_model(encoder))
-    to_measure = duplicates.half(golds["github"], 1).sets.values()
-    apart = frozenset(frozenset(pair) for texts in to_measure for pair in combinations(texts, 2))
-    skills = Skills(concepts, strings, listed, real, apart)
     pairs = skills.pairs(model)
     console.print(pairs.groupby(["source", "same"]).size().to_string())
     fits = Fits.of(pairs, known_words(skills, pairs), model.model_id)
@@ -264,7 +261,7 @@ def main(
     told = by_lift(fits, threshold, skills, model)
     with one_line_errors(console):
         lift = choose_lift(told)
-    github = duplicates.half(golds["github"], 0)
+    github = duplicates.half(topics, 0)
     best = fits.lifted(lift)
     near = NearPairs.of(github.texts, model)
     of_github = precision_and_recall(github, near.partition(near.scores(best.whole.score), threshold))

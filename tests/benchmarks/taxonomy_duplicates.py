@@ -14,6 +14,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
@@ -32,7 +33,7 @@ from skillsim.metrics import Score
 from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.variants import SHIPPED_FOR, Variants
 from tests.benchmarks import RESULTS, SHARED, machine, require, save, show
-from tests.benchmarks.duplicates import COSINES, DRAWS, OURS, At, best, by_cosine, by_semhash, cell, report
+from tests.benchmarks.duplicates import COSINES, DRAWS, OURS, At, Clusters, best, by_cosine, by_semhash, cell, report
 from training import duplicates
 from training.command import one_line_errors
 from training.duplicates import Duplicates
@@ -49,12 +50,15 @@ Sets = dict[str, frozenset[str]]
 Peer = Callable[[Duplicates, Encoder], At]
 
 
-def by_us(gold: Duplicates, encoder: Encoder, variants: Variants) -> tuple[float, npt.NDArray[np.int64]]:
-    """(threshold, cluster of each text), as a job has it."""
+def by_us(gold: Duplicates, encoder: Encoder, variants: Variants, kept: "Kept | None" = None) -> tuple[float, Clusters]:
+    """(threshold, cluster of each text), as a job has it. Of a taxonomy as `kept` the threshold is moved by pairs that
+    were not learnt from alone, each counting for as many as it stands for."""
     near = NearPairs.of(gold.texts, encoder)
     scores = near.scores(variants.score)
-    kept = scores[scores >= variants.keep]
-    threshold = variants.threshold_among(kept, np.ones(len(kept)))
+    pairs = [(gold.texts[a], gold.texts[b]) for a, b in near.rows.tolist()]
+    each = np.array([1.0 if kept is None else kept.of_doubled(*pair) and kept.stands_for(*pair) for pair in pairs])
+    looked_at = scores >= variants.keep
+    threshold = variants.threshold_among(scores[looked_at], each[looked_at])
     return threshold, near.partition(scores, threshold)
 
 
@@ -85,9 +89,22 @@ class Kept:
         }
         return Kept(Duplicates(texts), doubled, frozenset(labels[0] for labels in concepts.labels.values()))
 
+    @cached_property
+    def names(self) -> dict[str, set[str]]:
+        """Concepts by label."""
+        return duplicates.holders(self.gold.sets)
+
+    def of_doubled(self, a: str, b: str) -> bool:
+        return not self.doubled.isdisjoint(self.names[a] | self.names[b])
+
+    def stands_for(self, a: str, b: str) -> float:
+        """How many pairs of the list one with a label of a doubled concept is drawn from."""
+        share = len(self.doubled) / len(self.gold.sets)
+        one_skill = not self.names[a].isdisjoint(self.names[b])
+        return 1 / (1 - (1 - share) ** 2) if {a, b} <= self.preferred and not one_skill else 1.0
+
     def counted(self, cluster: list[int]) -> dict[tuple[str, str], bool]:
         """Whether each pair with a label of a doubled concept, of one concept or joined, is joined."""
-        names = _holders(self.gold.sets)
         together: dict[int, list[str]] = {}
         for text, one in zip(self.gold.texts, cluster, strict=True):
             together.setdefault(one, []).append(text)
@@ -95,17 +112,15 @@ class Kept:
         found = {(a, b): False for a, b in of_one if not duplicates.differ_in_version(a, b)}
         for texts in together.values():
             for a, b in combinations(sorted(texts), 2):
-                if not self.doubled.isdisjoint(names[a] | names[b]) and not duplicates.differ_in_version(a, b):
+                if self.of_doubled(a, b) and not duplicates.differ_in_version(a, b):
                     found[a, b] = True
         return found
 
     def told(self, cluster: list[int], draws: int) -> dict[str, Floats]:
         """precision, recall and F1 for each of the draws of doubled concepts; the same ones whatever the partition."""
-        names, counted = _holders(self.gold.sets), self.counted(cluster)
+        names, counted = self.names, self.counted(cluster)
         same = np.array([not names[a].isdisjoint(names[b]) for a, b in counted])
-        both = np.array([self.preferred.issuperset(pair) for pair in counted])
-        share = len(self.doubled) / len(self.gold.sets)
-        each = np.where(both & ~same, 1 / (1 - (1 - share) ** 2), 1.0)
+        each = np.array([self.stands_for(*pair) for pair in counted])
         column = {uri: place for place, uri in enumerate(sorted(self.doubled))}
         columns = [column[min((names[a] | names[b]) & self.doubled)] for a, b in counted]
         weights = unit_weights(sorted(self.doubled), draws)[:, columns] * each
@@ -118,18 +133,10 @@ def _hash(text: str) -> str:
     return hashlib.sha256(f"second label {text}".encode()).hexdigest()
 
 
-def _holders(sets: Any) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for name, texts in sets.items():
-        for text in texts:
-            found.setdefault(text, set()).add(name)
-    return found
-
-
 def as_kept(concepts: Concepts, sets: Sets, encoder: Encoder, variants: Variants, peers: dict[str, Peer]) -> Any:
     """By system: (threshold, scores)."""
     chosen, scored = Kept.of(concepts, sets, 0), Kept.of(concepts, sets, 1)
-    threshold, partition = by_us(scored.gold, encoder, variants)
+    threshold, partition = by_us(scored.gold, encoder, variants, scored)
     found = {OURS: (threshold, scored.told(partition.tolist(), DRAWS))}
     for name, peer in peers.items():
         at = peer(chosen.gold, encoder)
