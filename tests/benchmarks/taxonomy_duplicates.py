@@ -7,7 +7,8 @@ shipped threshold, moved by what the list looks like (skillsim.variants); no pai
   choose on the first half, figures are of the second.
 - All of ESCO's preferred labels, and of the concepts held out in one half a second label each: one label in 14 is a
   duplicate, as in a taxonomy that people keep. The peers choose by F1 with the first half's duplicates; figures are of
-  pairs with a label of the second half, and one of two preferred labels counts for as many as it is drawn from.
+  pairs with a label of the second half, and one of two preferred labels counts for as many as it is drawn from. Ours
+  moves its threshold by these pairs, too, as the decision learnt from others of the list.
 """
 
 import hashlib
