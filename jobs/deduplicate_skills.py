@@ -17,10 +17,11 @@ from skillsim.spark.job import Assignments, ConfigFile, Output, run_job
 from skillsim.spark.session import get_session
 from skillsim.spark.tables import Tables
 
-_SHOWN = 20  # groups
+_SHOWN, _OTHERS = 20, 10  # groups, and of each
+# The list as it is given is the list: what it no longer holds goes.
 _OTHERWISE = (
-    *("input.shape=text", "input.separators=[]", "input.source=list", "input.skills_column=skill"),
-    *("clusters.decision=auto", "clusters.texts=labels"),
+    *("input.separators=[]", "input.source=list", "input.skills_column=skill"),
+    *("input.mode=snapshot", "input.max_removed=1", "clusters.decision=auto", "clusters.texts=labels"),
 )
 
 
@@ -37,7 +38,7 @@ def main(
     """Write the table `duplicates`: of each skill its group, the group's representative, and why it is in it."""
     named = {"input.path": input, "input.skills_column": column, "input.id_column": id_column, "output.root": output}
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
-    settings = load_config(config, [*given, *(set_ or [])], _OTHERWISE)
+    settings = load_config(config, ["input.shape=text", *given, *(set_ or [])], _OTHERWISE)
     spark = get_session(settings.spark)
     found = Deduplication(spark, settings).run()
     console = Console()
@@ -46,9 +47,13 @@ def main(
         table.add_row(f"{count:,}", status)
     console.print(table)
     rows = Tables(spark, found.root).read(DUPLICATES).where("status = 'duplicate'")
-    largest = rows.groupBy("cluster_id", "representative").agg(F.sort_array(F.collect_set("raw")).alias("others"))
-    for row in largest.orderBy(F.desc(F.size("others")), "representative").limit(_SHOWN).collect():
-        console.print(f"{row['representative']}: {', '.join(row['others'])}", markup=False, soft_wrap=True)
+    others = F.sort_array(F.collect_set("raw"))
+    largest = rows.groupBy("cluster_id", "representative").agg(
+        F.size(others).alias("count"), F.slice(others, 1, _OTHERS).alias("others")
+    )
+    for row in largest.orderBy(F.desc("count"), "representative").limit(_SHOWN).collect():
+        more = f" and {row['count'] - _OTHERS:,} more" if row["count"] > _OTHERS else ""
+        console.print(f"{row['representative']}: {', '.join(row['others'])}{more}", markup=False, soft_wrap=True)
     console.print(f"table: {found.root} duplicates", soft_wrap=True)
 
 

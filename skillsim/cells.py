@@ -25,6 +25,8 @@ Bools = npt.NDArray[np.bool_]
 
 # Raised whenever other pairs would be found, or scored otherwise by the same decision.
 PAIRS_VERSION = 4
+# Raised whenever the same pairs would make other clusters, or clusters would be described otherwise.
+CLUSTERS_VERSION = 1
 
 _NO_CELL = np.iinfo(np.int64).max
 _BLOCK = 1_024  # texts of a cell whose cosines are held at once
@@ -57,8 +59,9 @@ class Gathering:
 
     @property
     def clusters_id(self) -> str:
-        """Of the pairs, and of the score from which two texts are one skill."""
-        return f"{self.key['pairs_id']}-{self.variants.threshold:g}"
+        """Of the pairs, and of the score from which two texts are one skill, which moves where there is a rate."""
+        moves = "" if self.variants.rate is None else "-moves"
+        return f"{self.key['pairs_id']}-c{CLUSTERS_VERSION}-{self.variants.threshold:g}{moves}"
 
 
 def cells_of(text: str, concept_uris: Sequence[str]) -> list[int]:

@@ -3,7 +3,7 @@
 The cosine of two texts says that they speak of one thing, and says so of "day shifts" and "night shifts" too. So a
 pair is also compared word by word (skillsim.pair_features): what is left over on one side or on both tells variants
 from neighbours, and so does whether words that differ replace one another elsewhere. Texts that differ in words which
-are opposites are never one skill.
+are opposites never join each other; both may join one that says neither.
 
 A word more in a name is something narrower ("project management", "construction project management"), in a phrase of a
 taxonomy it often is the same said at length; so that phrases and names have a decision each. A list of labels, each
@@ -84,7 +84,10 @@ class Variants:
             rate = told.get("rate")
             return Variants(parameters, words, threshold, LEAST_SCORE, floor, model_id, digest[:12], rate)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise DeciderError(f"{path} is no fitted decision on variants ({error}): fit one, {FIT}.") from error
+            raise DeciderError(
+                f"clusters.decision {path} is no fitted decision on variants ({error}). Give none, auto, or a file: "
+                f"fit one, {FIT}."
+            ) from error
 
     @cached_property
     def _phrases(self) -> Trees:
@@ -136,7 +139,7 @@ def choose_variants(config: Config, model_id: str) -> tuple[Variants | None, str
     if wanted.decision == "none":
         return None, ""
     auto = wanted.decision == "auto"
-    path = SHIPPED_FOR[wanted.texts].get(config.encoder.model) if auto else Path(wanted.decision)
+    path = SHIPPED_FOR[wanted.texts].get(config.encoder.model) if auto else Path(wanted.decision).expanduser()
     found = Variants.load(path) if path else None
     if found is None or found.model_id != model_id:
         if not auto:

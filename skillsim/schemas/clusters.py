@@ -55,12 +55,13 @@ CLUSTERS = Table(
         ("texts", pa.int64()),
         ("mentions", pa.int64()),
         ("records", pa.int64()),
-        ("mentions_before", pa.int64()),  # when mentions last changed; null for a cluster that was not there yet
+        # when mentions last changed; null for a cluster not there yet, or whose row went with what was forgotten
+        ("mentions_before", pa.int64()),
         ("spellings", pa.list_(SPELLING)),  # the representative, then its most frequent texts; ten in all
         ("status", STR),  # what most of its mentions have
         ("concept_uri", STR),  # what most of its matched mentions are linked to, where most are matched
         ("concept_label", STR),
-        ("group_uri", STR),  # the leader's, else that of the concept nearest to it
+        ("group_uri", STR),  # the leader's, else that of most concepts near to it; null where those do not agree
         ("group_label", STR),
         ("run_id", STR),
     ),
@@ -76,10 +77,11 @@ DUPLICATES = Table(
         ("raw", STR),
         ("text", STR),
         ("status", STR),  # "representative", "duplicate", "single", "rejected"
-        ("reason", STR),  # in what a duplicate differs from the representative; why it is rejected
+        ("reason", STR),  # in what a duplicate differs; why it is rejected, or could not be compared
         ("cluster_id", STR),
         ("representative", STR),  # as it stands in the list
-        ("score", F32),  # how sure it is that both are one skill, 0..1; null for the representative
+        # how sure it is that both are one skill, 0..1; null for the representative, and for "the same text"
+        ("score", F32),
         ("cosine", F32),
         ("run_id", STR),
     ),

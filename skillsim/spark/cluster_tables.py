@@ -25,6 +25,9 @@ from skillsim.spark.tables import Tables
 MODEL_SLICES, MOST_SLICES = 5, 8
 SPELLINGS = 10
 _DECIMALS = 3  # of scores that are counted, on the driver
+# Share of a text's candidates that are of one group, from which that is its nearest. Of texts whose own concept is left
+# out so many candidates name its group in 40%, the group of the nearest one alone in 19% (training/LOG.md).
+LEAST_OF_GROUP = 0.2
 
 
 def gather(
@@ -145,11 +148,11 @@ def _record_history(tables: Tables, changes: DataFrame, since: str, run_id: str,
 
 
 def describe_clusters(
-    tables: Tables, links: DataFrame, concepts: DataFrame, clusters_id: str, run_id: str
+    tables: Tables, links: DataFrame, candidates: DataFrame, concepts: DataFrame, clusters_id: str, run_id: str
 ) -> tuple[int, int]:
     """CLUSTERS as the members and their normalised mentions have it; (mentions, clusters), 0 where it stands.
 
-    `links`, `concepts`: those of the run's taxonomy and model.
+    `links`, `candidates`, `concepts`: those of the run's taxonomy and model.
     """
     states = {table.name: tables.state(table) for table in (MENTIONS, CLUSTER_MEMBERS, NORMALISED_SKILLS)}
     built_from = {**states, "clusters": clusters_id}
@@ -164,7 +167,7 @@ def describe_clusters(
     rows = (
         leaders.join(_spelled(mentions), on="cluster_id", how="inner")
         .join(_decided(mentions), on="cluster_id", how="inner")
-        .join(_nearest(links, concepts), on="leader_key", how="left")
+        .join(nearest_groups(links, candidates, concepts), on="leader_key", how="left")
         .join(before, on="cluster_id", how="left")
         .withColumn("run_id", F.lit(run_id))
     )
@@ -216,20 +219,22 @@ def _decided(mentions: DataFrame) -> DataFrame:
     return counts.select("cluster_id", "records", "status", *named)
 
 
-def _nearest(links: DataFrame, concepts: DataFrame) -> DataFrame:
-    """(leader_key, group_uri, group_label): of every text, its link's or that of the concept nearest to it."""
-    groups = concepts.select(
-        F.col("concept_uri").alias("nearest_uri"),
-        F.struct("group_uri", "group_label").alias("near"),
+def nearest_groups(links: DataFrame, candidates: DataFrame, concepts: DataFrame) -> DataFrame:
+    """(leader_key, group_uri, group_label): of every text its link's, else that which most of its candidates are of.
+
+    Null where less than LEAST_OF_GROUP of them agree. Of groups with as many, that of the nearest candidate.
+    """
+    own = links.where("group_uri IS NOT NULL").select("text_key", "group_uri", "group_label")
+    others = candidates.join(own.select("text_key"), on="text_key", how="left_anti")
+    near = others.select("text_key", F.explode("candidates").alias("one")).select("text_key", "one.*")
+    groups = concepts.where("group_uri IS NOT NULL").select("concept_uri", "group_uri", "group_label")
+    counted = (
+        near.join(F.broadcast(groups), on="concept_uri", how="inner")
+        .groupBy("text_key", "group_uri", "group_label")
+        .agg(F.count("*").alias("count"), F.max("cosine").alias("cosine"))
     )
-    own = F.when(F.col("group_uri").isNotNull(), F.struct("group_uri", "group_label"))
-    return (
-        links.select(
-            F.col("text_key").alias("leader_key"),
-            own.alias("own"),
-            F.try_element_at("top", F.lit(1))["concept_uri"].alias("nearest_uri"),
-        )
-        .join(F.broadcast(groups), on="nearest_uri", how="left")
-        .select("leader_key", F.coalesce("own", "near").alias("group"))
-        .select("leader_key", "group.group_uri", "group.group_label")
-    )
+    most = F.max(F.struct("count", "cosine", "group_uri", "group_label")).alias("most")
+    agreed = counted.groupBy("text_key").agg(most, F.sum("count").alias("all"))
+    agreed = agreed.where(F.col("most.count") >= LEAST_OF_GROUP * F.col("all"))
+    found = own.unionByName(agreed.select("text_key", "most.group_uri", "most.group_label"))
+    return found.withColumnRenamed("text_key", "leader_key")

@@ -3,6 +3,7 @@
 Texts are compared that share a pivot: some of the texts themselves stand for the concepts that the main job has.
 """
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ from skillsim.spark.tables import Tables
 from skillsim.spark.texts import add_new_texts, remove_orphans
 from skillsim.variants import choose_variants
 
+log = logging.getLogger(__name__)
+
+# Raised whenever the same clusters would be told otherwise.
+DUPLICATES_VERSION = 1
 TEXTS_PER_PIVOT = 200
 MOST_PIVOTS = 4_096
 _ROWS = 1_000  # whose cosines with all pivots are held at once
@@ -113,10 +118,15 @@ class Deduplication:
     def _tell(self) -> Deduplicated:
         tables = self._tables
         with self._progress.stage("duplicates") as stage:
-            built_from = {table.name: tables.state(table) for table in (MENTIONS, CLUSTER_MEMBERS)}
+            states = {table.name: tables.state(table) for table in (MENTIONS, CLUSTER_MEMBERS)}
+            built_from = {**states, "rules": str(DUPLICATES_VERSION)}
             stage.rows_in = tables.read(MENTIONS).count()
             if tables.built_from(DUPLICATES) != built_from:
-                rows = _duplicates(tables, self._gathering).withColumn("run_id", F.lit(self._run_id))
+                failed = self._embeddings().where(F.col("status") == "failed")
+                if count := failed.count():
+                    log.warning("%d texts have no vector and are compared with none: see their reason", count)
+                rows = _duplicates(tables, self._gathering, failed.select("text_key", F.col("reason").alias("failure")))
+                rows = rows.withColumn("run_id", F.lit(self._run_id))
                 tables.sync(DUPLICATES, tables.stage("duplicates", rows), built_from)
             told = tables.read(DUPLICATES)
             statuses = {row["status"]: row["count"] for row in told.groupBy("status").count().collect()}
@@ -149,8 +159,8 @@ def with_pivots(texts: DataFrame, nearest: int) -> DataFrame:
     return texts.select("text_key", "text", "vector").mapInArrow(run, _NEAREST)
 
 
-def _duplicates(tables: Tables, gathering: Gathering) -> DataFrame:
-    """DUPLICATES' columns but the run's, of every mention."""
+def _duplicates(tables: Tables, gathering: Gathering, failed: DataFrame) -> DataFrame:
+    """DUPLICATES' columns but the run's, of every mention; `failed`: (text_key, failure) of texts without a vector."""
     mentions, members = tables.read(MENTIONS), tables.read(CLUSTER_MEMBERS)
     spelled = mentions.groupBy(F.col("text_key").alias("leader_key")).agg(
         F.mode(F.trim("raw"), True).alias("representative")
@@ -164,17 +174,19 @@ def _duplicates(tables: Tables, gathering: Gathering) -> DataFrame:
         .join(spelled, on="leader_key", how="left")
         .join(_cosines(tables, members, gathering), on="text_key", how="left")
         .join(_why(tables, members), on="text_key", how="left")
+        .join(failed, on="text_key", how="left")
     )
     told = joined.withColumn("status", _status())
     same = F.when(F.col("status") == "duplicate", F.lit("the same text"))
-    return told.withColumn("reason", F.coalesce("rejected", "why", same))
+    failure = F.concat(F.lit("not embedded: "), "failure")
+    return told.withColumn("reason", F.coalesce("rejected", "why", same, failure))
 
 
 def _status() -> Column:
-    """Of several spellings of the leader all are its duplicates but the first."""
-    others = F.col("text_key") != F.col("leader_key")
+    """Of several rows of the leader's text all are its duplicates but the first that is written as it mostly is."""
+    others, otherwise = F.col("text_key") != F.col("leader_key"), F.trim("raw") != F.col("representative")
     together = Window.partitionBy(F.coalesce("cluster_id", "record_id"))  # rejected ones are of no cluster
-    first = F.row_number().over(together.orderBy(others, "source", "record_id", "position"))
+    first = F.row_number().over(together.orderBy(others, otherwise, "source", "record_id", "position"))
     return (
         F.when(F.col("kept") == "rejected", "rejected")
         .when(F.col("cluster_id").isNull() | (F.col("skills") == 1), "single")

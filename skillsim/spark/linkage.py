@@ -104,7 +104,7 @@ class Linkage:
         self._carry_over()
         with self._progress.stage("candidates") as stage:
             run_in_slices(
-                missing_candidates(self._tables.read(TEXTS), self.embeddings(), self._candidates()),
+                missing_candidates(self._tables.read(TEXTS), self.embeddings(), self.candidates()),
                 lambda part: retrieve(part, self.index_address, self._config.retrieval.top_k),
                 self._tables,
                 CANDIDATES,
@@ -118,7 +118,7 @@ class Linkage:
         vectors = self.embeddings().where(F.col("status") == "embedded").select("text_key", "vector")
         nearest = F.transform("candidates", lambda one: one["concept_uri"]).alias("concept_uris")
         texts = self._tables.read(TEXTS).join(vectors, on="text_key", how="inner")
-        return texts.join(self._candidates().select("text_key", nearest), on="text_key", how="inner")
+        return texts.join(self.candidates().select("text_key", nearest), on="text_key", how="inner")
 
     def _build_index(self) -> None:
         with self._progress.stage("label index") as stage:
@@ -139,7 +139,7 @@ class Linkage:
         Links under the same ids stand; under other overrides, those of texts that none speaks of; and what another
         version of the taxonomy left.
         """
-        texts = decidable(self._tables.read(TEXTS), self.embeddings(), self._candidates())
+        texts = decidable(self._tables.read(TEXTS), self.embeddings(), self.candidates())
         ids = {name: getattr(self.ids, name) for name in _DECISIVE}
         by_text = overrides_by_text(self._spark, self.in_force)
         same = standing(self.links(), texts, {name: ids[name] for name in _DECISIVE if name != "overrides_id"})
@@ -154,7 +154,7 @@ class Linkage:
             return 0, None
         lexicon = self._known_lexicon
         memory = self._build_memory(self.ids.taxonomy_id, lexicon) if self._plan.decider.calibrated else None
-        sources = (self._tables.read(TEXTS), self.embeddings(), self._candidates())
+        sources = (self._tables.read(TEXTS), self.embeddings(), self.candidates())
         few = decidable(*(rows.join(todo, on="text_key", how="left_semi") for rows in sources))
         links = decide_links(few, by_text, lexicon, self._plan.decider, self.index_address, memory)
         constants = {**self._one_link, **ids, "run_id": self._run_id}
@@ -296,7 +296,7 @@ class Linkage:
     def embeddings(self) -> DataFrame:
         return self._tables.read(EMBEDDINGS).where(F.col("model_id") == self.ids.model_id)
 
-    def _candidates(self) -> DataFrame:
+    def candidates(self) -> DataFrame:
         linked = self._linked(CANDIDATES, self.ids.taxonomy_id, self.ids.model_id)
         return linked.where(F.col("retrieval_id") == self.ids.retrieval_id)
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from skillsim.errors import ReviewError
 from skillsim.linking import ConceptNames
-from skillsim.overrides import Override, active, scattered
+from skillsim.overrides import Override, active, of_one_decision, scattered
 from skillsim.schemas import MENTIONS, NORMALISED_SKILLS, OVERRIDES
 from skillsim.spark.sql import spark_schema
 from skillsim.spark.tables import Tables
@@ -112,7 +112,7 @@ def scattered_now(spark: SparkSession, tables: Tables, overrides: Sequence[Overr
 def forget_overrides(spark: SparkSession, tables: Tables, texts: DataFrame) -> None:
     """Delete the decisions on these texts (text_key), and of those on clusters all that names a text of no mention.
 
-    They are what people wrote.
+    They are what people wrote. Where that was a decision's representative, another of its texts takes its place.
     """
     overrides = read_overrides(tables)
     of_clusters = [one for one in overrides if one.representative is not None]
@@ -126,4 +126,7 @@ def forget_overrides(spark: SparkSession, tables: Tables, texts: DataFrame) -> N
     if ids := [(one.override_id,) for one in overrides if one.text_key in gone]:
         tables.delete(OVERRIDES, spark.createDataFrame(ids, "override_id string"))
     kept = [one for one in of_clusters if one.text_key not in gone and one.representative_key in gone]
-    store_overrides(spark, tables, [replace(one, representative=None) for one in kept])
+    place: dict[object, str] = {}
+    for one in sorted(kept, key=lambda one: one.raw):
+        place.setdefault(of_one_decision(one), one.raw)
+    store_overrides(spark, tables, [replace(one, representative=place[of_one_decision(one)]) for one in kept])

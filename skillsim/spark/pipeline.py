@@ -134,9 +134,9 @@ class Pipeline:
             self._tables.clear(CLUSTERS)  # it would go stale, and name what is forgotten meanwhile
             return
         with self._progress.stage("clusters") as stage:
-            concepts, links = self._linkage.taxonomy(CONCEPTS), self._linkage.links()
+            of_texts = self._linkage.links(), self._linkage.candidates(), self._linkage.taxonomy(CONCEPTS)
             of = self._ids.clusters_id, self._run_id
-            stage.rows_in, stage.rows_out = describe_clusters(self._tables, links, concepts, *of)
+            stage.rows_in, stage.rows_out = describe_clusters(self._tables, *of_texts, *of)
         for line in scattered_now(self._spark, self._tables, self._linkage.in_force):
             log.warning("override: %s", line)
 

@@ -5,7 +5,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from skillsim.audit import Audit
-from skillsim.clusters import MERGED, SPLIT
+from skillsim.clusters import CREATED, MERGED, SPLIT
 from skillsim.config import ReportConfig
 from skillsim.report import ClusterRow, ConceptRow, ReportData, RunRow, SourceRow, StatusRow, TextRow
 from skillsim.schemas import CLUSTER_HISTORY, CLUSTERS, CONCEPTS, LINKS, MENTIONS, NORMALISED_SKILLS
@@ -124,7 +124,8 @@ def _emerging(tables: Tables, least: int, top: int) -> tuple[ClusterRow, ...] | 
 
     None where no cluster has been there before.
     """
-    clusters = tables.read(CLUSTERS).where("status != 'not_skill'")
+    told = tables.read(CLUSTERS).where("status != 'not_skill'").join(_begun(tables), on="cluster_id", how="left")
+    clusters = told.where("mentions_before IS NOT NULL OR begun")
     all_of_them = clusters.agg(F.sum("mentions").alias("now"), F.sum("mentions_before").alias("before")).first()
     if not all_of_them or not all_of_them["before"]:
         return None
@@ -135,10 +136,24 @@ def _emerging(tables: Tables, least: int, top: int) -> tuple[ClusterRow, ...] | 
     return _cluster_rows(by_itself.orderBy(F.desc(beyond), "cluster_id"), least, top)
 
 
+def _since(tables: Tables) -> DataFrame:
+    """CLUSTER_HISTORY since mentions last changed."""
+    last = F.broadcast(tables.read(MENTIONS).agg(F.max("ingested_at").alias("last")))
+    return tables.read(CLUSTER_HISTORY).join(last, on=F.col("changed_at") >= F.col("last"), how="left_semi")
+
+
+def _begun(tables: Tables) -> DataFrame:
+    """(cluster_id, begun) of those that were not there when mentions last changed.
+
+    Of any other without a number from then, that went with what was forgotten: it may not have grown at all.
+    """
+    begun = _since(tables).where(F.col("event").isin(CREATED, SPLIT))
+    return begun.select("cluster_id", F.lit(True).alias("begun")).distinct()
+
+
 def _regrouped(tables: Tables) -> DataFrame:
     """cluster_id of those that took texts from others, or began with texts of others, since mentions last changed."""
-    last = F.broadcast(tables.read(MENTIONS).agg(F.max("ingested_at").alias("last")))
-    since = tables.read(CLUSTER_HISTORY).join(last, on=F.col("changed_at") >= F.col("last"), how="left_semi")
+    since = _since(tables)
     grown = F.when(F.col("event") == SPLIT, F.col("cluster_id")).when(F.col("event") == MERGED, F.col("other_id"))
     return since.select(grown.alias("cluster_id")).where("cluster_id IS NOT NULL").distinct()
 

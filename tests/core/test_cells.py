@@ -1,12 +1,15 @@
 """Pairs found in cells are those that comparing all with all finds."""
 
+from dataclasses import replace
 from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from skillsim.cells import FEW, Texts, cells_of, is_single, padded, pairs_in_cell, pairs_in_few
+from skillsim.cells import FEW, Gathering, Texts, cells_of, is_single, padded, pairs_in_cell, pairs_in_few
+from skillsim.model_files import BUILTIN
+from skillsim.variants import SHIPPED_FOR, Variants
 
 FLOOR = 0.3
 CELLS = [-(2**62) - 2, -3, -2, *range(1, 12)]  # of initials, of letters, of concepts
@@ -55,6 +58,14 @@ def test_cells_of_letters_come_first_and_concepts_are_not_letters() -> None:
     assert cells[0] < -(2**62) <= cells[1]
     assert cells[0] in cells_of("search engine optimization", [])
     assert (is_single("seo"), is_single("search engine")) == (True, False)
+
+
+def test_a_threshold_set_by_hand_makes_other_clusters_than_the_same_one_that_moves() -> None:
+    moves = Variants.load(SHIPPED_FOR["labels"][BUILTIN])
+    by_hand = replace(moves, rate=None)
+    ids = {Gathering(one, 5, "pivots").clusters_id for one in (moves, by_hand, replace(by_hand, threshold=0.9))}
+    assert len(ids) == 3
+    assert len({Gathering(one, 5, "pivots").key["pairs_id"] for one in (moves, by_hand)}) == 1
 
 
 @pytest.mark.parametrize("parts", [1, 3, 30])

@@ -54,8 +54,16 @@ def test_the_shipped_decision_holds_for_its_encoder_alone(tmp_path: Path) -> Non
     assert "for vectors of another model: fit one, by `python -m training.variants`" in why
     with pytest.raises(DeciderError, match="was not fitted on vectors of another model"):
         choose_variants(config(decision=str(SHIPPED[BUILTIN])), "another model")
-    with pytest.raises(DeciderError, match="No such file"):
+    with pytest.raises(DeciderError, match=r"clusters\.decision .* No such file .* Give none, auto, or a file"):
         choose_variants(config(decision=str(tmp_path / "none")), model_id)
+
+
+def test_a_decision_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "ours.safetensors").write_bytes(SHIPPED[BUILTIN].read_bytes())
+    found, _ = choose_variants(config(decision="~/ours.safetensors"), resolve_model(BUILTIN).model_id)
+    assert found is not None
+    assert found.variants_id == Variants.load(SHIPPED[BUILTIN]).variants_id
 
 
 def test_labels_have_a_shipped_decision_of_their_own() -> None:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from skillsim.clusters import ranks, stars
 from skillsim.schemas import CLUSTER_MEMBERS, MENTIONS, RUNS, Table
+from skillsim.spark.cluster_tables import nearest_groups
 from skillsim.spark.erasure import forget
 from skillsim.spark.tables import Tables
 from skillsim.variants import SHIPPED, Variants
@@ -82,6 +83,34 @@ def test_members_follow_from_pairs_and_clusters_sum_up_their_mentions(clustered:
     page = (clustered.root / "report.html").read_text(encoding="utf-8")
     assert NO_CLUSTERS not in page
     assert "TikTok reels" in page
+
+
+def test_the_nearest_group_is_the_links_else_that_of_most_candidates(spark: SparkSession) -> None:
+    concepts = spark.createDataFrame(
+        [
+            (uri, uri[0] if uri != "x" else None, uri[0].upper())
+            for uri in ("a1", "a2", "b1", "b2", "c1", "d", "e", "f", "x")
+        ],
+        "concept_uri string, group_uri string, group_label string",
+    )
+    links = spark.createDataFrame(
+        [("decided", "z", "Z"), *((text, None, None) for text in ("most", "tie", "scattered", "nothing"))],
+        "text_key string, group_uri string, group_label string",
+    )
+    near = {
+        "decided": [("a1", 0.9)],
+        "most": [("b1", 0.9), ("a1", 0.8), ("a2", 0.7), ("x", 0.95)],
+        "tie": [("a1", 0.8), ("b1", 0.9), ("b2", 0.5), ("a2", 0.7)],
+        "scattered": [(uri, 0.9) for uri in ("a1", "b1", "c1", "d", "e", "f")],
+        "nothing": [],
+    }
+    rows = "text_key string, candidates array<struct<concept_uri string, cosine float>>"
+    found = nearest_groups(links, spark.createDataFrame(list(near.items()), rows), concepts).collect()
+    assert {row["leader_key"]: (row["group_uri"], row["group_label"]) for row in found} == {
+        "decided": ("z", "Z"),
+        "most": ("a", "A"),
+        "tie": ("b", "B"),
+    }
 
 
 @pytest.mark.long

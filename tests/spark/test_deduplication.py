@@ -6,15 +6,23 @@ import numpy as np
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+from jobs.deduplicate_skills import main
+from skillsim.cells import Gathering
 from skillsim.config import Config, load_config
 from skillsim.errors import ConfigError, TablesError
-from skillsim.spark.deduplication import Deduplication, with_pivots
+from skillsim.model_files import BUILTIN
+from skillsim.schemas import CLUSTER_MEMBERS, TEXTS
+from skillsim.spark.deduplication import Deduplication, _duplicates, with_pivots
+from skillsim.spark.tables import Tables
+from skillsim.variants import SHIPPED_FOR, Variants
 from tests.spark.conftest import Run
 from tests.spark.identity import read
 
 pytestmark = [pytest.mark.spark, pytest.mark.delta]
 
+CONF = Path(__file__).parents[2] / "conf"
 LIST = """id,name
 1,Warehouse management
 2,ware-house management
@@ -26,6 +34,7 @@ LIST = """id,name
 8,Night shifts
 9,Day shifts
 10,2019
+11,java
 """
 
 
@@ -42,13 +51,16 @@ def settings(root: Path, text: str, *assignments: str) -> Config:
 def test_groups_reasons_and_a_longer_list(spark: SparkSession, tmp_path: Path) -> None:
     root = tmp_path / "out"
     found = Deduplication(spark, settings(root, LIST)).run()
-    assert found.statuses == {"representative": 2, "duplicate": 4, "single": 3, "rejected": 1}
+    assert found.statuses == {"representative": 2, "duplicate": 5, "single": 3, "rejected": 1}
     assert found.groups == 2
     rows = read(root, "duplicates").set_index("record_id")
     assert rows.loc[["1", "2", "3", "7"], "cluster_id"].nunique() == 1
     assert rows.loc["5", "status"] == rows.loc["8", "status"] == rows.loc["9", "status"] == "single"
     assert (rows.loc["10", "status"], rows.loc["10", "reason"]) == ("rejected", "number")
-    assert (rows.loc["6", "status"], rows.loc["6", "reason"]) == ("duplicate", "the same text")
+    assert rows.loc[["11", "4", "6"], "status"].tolist() == ["representative", "duplicate", "duplicate"]
+    assert rows.loc["6", "reason"] == "the same text"
+    chosen = rows[rows["status"] == "representative"]
+    assert chosen["raw"].tolist() == chosen["representative"].tolist()
     names = set(rows.loc[["1", "2", "3", "7"], "representative"])
     assert len(names) == 1
     assert names <= set(rows.loc[["1", "2", "3", "7"], "raw"])
@@ -62,10 +74,32 @@ def test_groups_reasons_and_a_longer_list(spark: SparkSession, tmp_path: Path) -
         "cluster_history": 0,
         "duplicates": 0,
     }
-    longer = Deduplication(spark, settings(root, f"{LIST}11,Nightshifts\n")).run()
+    longer = Deduplication(spark, settings(root, f"{LIST}12,Nightshifts\n")).run()
     assert longer.groups == 3
     after = read(root, "duplicates").set_index("record_id")
     assert (after.loc[rows.index, "cluster_id"].dropna() == rows["cluster_id"].dropna()).all()
+
+    tables, variants = Tables(spark, str(root)), Variants.load(SHIPPED_FOR["labels"][BUILTIN])
+    failed = tables.read(TEXTS).where("text = 'javascript'").select("text_key", F.lit("not finite").alias("failure"))
+    members = tables.read(CLUSTER_MEMBERS).join(failed, on="text_key", how="left_anti")
+    tables.replace(CLUSTER_MEMBERS, tables.stage("cluster_members", members), {})
+    row = _duplicates(tables, Gathering(variants, 5, of="pivots"), failed).where("record_id = '5'").first()
+    assert (row["status"], row["reason"]) == ("single", "not embedded: not finite")
+
+
+@pytest.mark.slow
+def test_the_command_takes_a_list_though_the_file_of_settings_is_for_cells(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "list.csv"
+    for text in (f"{LIST}12,Spreadsheets\n", LIST.replace("7,warehouse managment\n", "")):
+        given.write_text(text, encoding="utf-8")
+        main(str(given), "name", "id", str(tmp_path / "out"), CONF / "local.toml", None)
+        rows = read(tmp_path / "out", "duplicates")
+        assert rows["raw"].tolist() == [line.split(",")[1] for line in sorted(text.splitlines()[1:])]
+    printed = capsys.readouterr().out
+    assert "2 groups of duplicates" in printed
+    assert "java: Java, java" in printed
 
 
 def test_what_cannot_be_is_refused(spark: SparkSession, finished: Run, tmp_path: Path) -> None:

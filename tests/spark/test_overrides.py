@@ -41,15 +41,17 @@ def test_what_is_stored_is_read_back(spark: SparkSession, tmp_path: Path) -> Non
 
 def test_what_is_forgotten_names_no_decision_on_a_cluster(spark: SparkSession, tmp_path: Path) -> None:
     tables = Tables(spark, str(tmp_path / "out"))
-    of_cluster = [replace(decided(raw, "nil"), representative="tatting") for raw in ("needle tatting", "tatting")]
+    texts = ("needle tatting", "tatting", "Tatting by hand")
+    of_cluster = [replace(decided(raw, "nil"), representative="tatting") for raw in texts]
     left_since = replace(decided("needle lace tatting", "nil"), representative="tatting")
     store_overrides(spark, tables, [*of_cluster, left_since, decided("lace", "nil")])
-    held = spark.createDataFrame([(of_cluster[0].text_key,)], "text_key string")
+    held = spark.createDataFrame([(of_cluster[0].text_key,), (of_cluster[2].text_key,)], "text_key string")
     blank = [F.lit(None).alias(name) for name in MENTIONS.schema.names if name != "text_key"]
     tables.append(MENTIONS, held.select("text_key", *blank))
     forget_overrides(spark, tables, spark.createDataFrame([(of_cluster[1].text_key,)], "text_key string"))
     kept = sorted(read_overrides(tables), key=lambda one: one.raw)
-    assert kept == [decided("lace", "nil"), replace(of_cluster[0], representative=None)]
+    still_one = [replace(of_cluster[of], representative="Tatting by hand") for of in (2, 0)]
+    assert kept == [still_one[0], decided("lace", "nil"), still_one[1]]
 
 
 def test_overrides_win_are_revoked_and_cost_no_model(

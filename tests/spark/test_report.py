@@ -23,12 +23,18 @@ LEAST = 2
 
 @pytest.fixture
 def grown(spark: SparkSession, clustered: Run, tmp_path: Path) -> Tables:
-    """The clustered run's tables, as if there had been a smaller run a week before, and a map of half the clusters."""
+    """The clustered run's tables, as if there had been a smaller run a week before, and a map of half the clusters.
+
+    Of clusters without a number from then some began long ago: their rows went with what was forgotten.
+    """
     tables = Tables(spark, str(shutil.copytree(clustered.root, tmp_path / "out")))
     clusters = tables.read(CLUSTERS)
     new = F.substring("cluster_id", 2, 1).isin("0", "1")
     less = F.when(~new, F.greatest(F.lit(1), F.col("mentions") - F.length("representative") % 5))
     tables.replace(CLUSTERS, tables.stage("clusters", clusters.withColumn("mentions_before", less.cast("long"))), {})
+    history, long_ago = tables.read(CLUSTER_HISTORY), F.col("changed_at") - F.expr("INTERVAL 30 DAYS")
+    dated = F.when(F.substring("cluster_id", 2, 1) == "1", long_ago).otherwise(F.col("changed_at"))
+    tables.replace(CLUSTER_HISTORY, tables.stage("cluster_history", history.withColumn("changed_at", dated)), {})
     split = tables.read(CLUSTERS).where("mentions_before < mentions").orderBy(F.desc("mentions")).limit(1)
     event = {"since": F.lit("x"), "event": F.lit("split"), "other_id": F.lit("c0"), "run_id": F.lit("r")}
     split = split.select("cluster_id").withColumns(event).withColumn("changed_at", F.current_timestamp())
@@ -82,7 +88,9 @@ QUERIES = {
     "feeds": f"""SELECT source, {RECORDS}, count(*), format_string('%.1f%%', 100 * {COVERAGE}),
         count_if(status = 'rejected') FROM normalised_skills GROUP BY source""",
     "emerging": f"""WITH skills AS (SELECT *, coalesce(mentions_before, 0) AS before FROM clusters WHERE status !=
-        'not_skill'), factor AS (SELECT sum(mentions) / sum(before) AS f FROM skills) SELECT representative,
+        'not_skill' AND (mentions_before IS NOT NULL OR cluster_id IN (SELECT cluster_id FROM cluster_history WHERE
+        changed_at >= (SELECT max(ingested_at) FROM mentions)))),
+        factor AS (SELECT sum(mentions) / sum(before) AS f FROM skills) SELECT representative,
         coalesce(concept_label, 'no'), before, mentions, records FROM skills, factor WHERE mentions > before * f AND
         mentions > before AND spellings[0].records >= {LEAST} AND cluster_id NOT IN (SELECT cluster_id FROM
         cluster_history WHERE event = 'split') ORDER BY mentions - before * f DESC, cluster_id""",
