@@ -1,10 +1,11 @@
 """Texts that mean one skill, gathered around the most frequent of them, under ids that stay. No Spark.
 
 Clusters are stars, the pivot view of correlation clustering (Ailon, Charikar and Newman, JACM 2008) with the most
-frequent text first in place of a random one: a text leads unless one that ranks above it leads and is within the
-threshold; every other text joins, of the leaders that rank above it, the one that it is closest to. So a leader is the
-most frequent text of its cluster, every member is within the threshold of it, nothing is chained, and the partition is
-a function of the pairs and the ranks alone. Before that it is settled what acronyms stand for: initials fit many texts.
+frequent text first in place of a random one, and of equals the one that most texts are near to: a text leads unless one
+that ranks above it leads and is within the threshold; every other text joins, of the leaders that rank above it, the
+one that it is closest to. So a leader is the most frequent text of its cluster, every member is within the threshold of
+it, nothing is chained, and the partition is a function of the pairs and the counts alone. Before that it is settled
+what acronyms stand for: initials fit many texts.
 """
 
 from collections import Counter
@@ -28,9 +29,9 @@ MEANT, SPELT_OUT = 0.8, 0.25
 CREATED, MERGED, SPLIT, ENDED = "created", "merged", "split", "ended"
 
 
-def ranks(counts: Rows, keys: npt.NDArray[np.str_]) -> Rows:
-    """(n,): of each text its place, the most mentioned first, equals by key."""
-    order = np.lexsort((keys, -counts))
+def ranks(counts: Rows, near: Rows, keys: npt.NDArray[np.str_]) -> Rows:
+    """(n,): of each text its place: the most mentioned first, then that with the most texts near to it, then by key."""
+    order = np.lexsort((keys, -near, -counts))
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     return place

@@ -35,6 +35,7 @@ from skillsim.errors import TrainingError
 from skillsim.model_files import BUILTIN, resolve_model
 from skillsim.pair_features import FEATURES, Words, are_phrases, features, left_over
 from skillsim.pairing import Pairing, form, initials_side
+from skillsim.text import text_key
 from skillsim.variants import METADATA, NAMES, PHRASES, SHIPPED_FOR, Variants
 from training import duplicates
 from training.command import one_line_errors
@@ -141,13 +142,13 @@ class NearPairs:
         return score(left, right, self.cosines)
 
     def partition(self, scores: Floats, threshold: float) -> Rows:
-        """Stars of the pairs from a threshold on; texts are counted by their pairs, for want of mentions."""
-        near = scores >= threshold
-        counts = np.bincount(self.rows[near].ravel(), minlength=len(self.texts))
-        rank = ranks(counts, np.array([f"{row:09d}" for row in range(len(self.texts))]))
+        """Stars of the pairs from a threshold on, as in a list that holds each text once."""
+        n, near = len(self.texts), scores >= threshold
+        once, keys = np.ones(n, dtype=np.int64), np.array([text_key(text) for text in self.texts])
         left, right = self.rows[near].T
-        near[near] = settled(left, right, self.acronym[near], counts, rank)
+        near[near] = settled(left, right, self.acronym[near], once, ranks(once, once, keys))
         left, right = self.rows[near].T
+        rank = ranks(once, np.bincount(self.rows[near].ravel(), minlength=n), keys)
         return stars(left, right, scores[near].astype(np.float32), rank)
 
 

@@ -165,7 +165,7 @@ def describe_clusters(
     earlier = F.col("mentions") if grown else F.col("mentions_before")
     before = tables.read(CLUSTERS).select("cluster_id", earlier.alias("mentions_before"))
     rows = (
-        leaders.join(_spelled(mentions), on="cluster_id", how="inner")
+        _spelled(mentions, leaders)
         .join(_decided(mentions), on="cluster_id", how="inner")
         .join(nearest_groups(links, candidates, concepts), on="leader_key", how="left")
         .join(before, on="cluster_id", how="left")
@@ -186,9 +186,10 @@ def _with_records(mentions: DataFrame, keys: list[str], *others: Column) -> Data
     return counted.join(told, on=keys, how="inner")
 
 
-def _spelled(mentions: DataFrame) -> DataFrame:
-    """Of each cluster how much there is of it, and its most frequent texts as people write them, the leader first.
+def _spelled(mentions: DataFrame, leaders: DataFrame) -> DataFrame:
+    """Of each cluster its leader, how much there is of it, and its most frequent texts as people write them.
 
+    The leader is the first of these; no other has more mentions, but some may have as many.
     A spelling is one that is cleaned to its text by its case alone; a text that is never written so stands for itself.
     """
     written = F.trim("raw")
@@ -200,10 +201,12 @@ def _spelled(mentions: DataFrame) -> DataFrame:
         F.mode(plain, True).alias("plain"),
     )
     shown = F.struct(F.coalesce("plain", "text").alias("spelling"), "mentions", "records")
-    row = F.struct(-F.col("mentions"), "text_key", shown.alias("shown"))
+    follows = F.col("text_key") != F.col("leader_key")
+    row = F.struct(follows, -F.col("mentions"), "text_key", shown.alias("shown"))
     ordered = F.slice(F.sort_array(F.collect_list(row)), 1, SPELLINGS)["shown"]
     return (
-        of_text.groupBy("cluster_id")
+        of_text.join(leaders, on="cluster_id", how="inner")
+        .groupBy("cluster_id", "leader_key")
         .agg(F.count("*").alias("texts"), F.sum("mentions").alias("mentions"), ordered.alias("spellings"))
         .withColumn("representative", F.col("spellings")[0]["spelling"])
     )

@@ -16,6 +16,7 @@ from skillsim.spark.tables import Tables
 
 # Pairs that one task decides: a kilobyte each.
 AT_ONCE = 1_000_000
+_COUNTED = ("mentions", "near")  # of a rank, negative
 
 
 def settled(pairs: DataFrame, texts: DataFrame) -> DataFrame:
@@ -51,52 +52,46 @@ def star_members(tables: Tables, pairs: DataFrame, texts: DataFrame, at_once: in
     `pairs`: (left_key, right_key, score), those within the threshold, each once; `texts`: (text_key, mentions). What is
     returned reads staged tables, which the next call writes anew.
     """
-    below = _decided(tables, _ranked(pairs, texts), at_once)
     sides = [("left_key", "right_key"), ("right_key", "left_key")]
     directed = [pairs.select(F.col(a).alias("text_key"), F.col(b).alias("leader_key"), "score") for a, b in sides]
-    own = texts.join(below, on="text_key", how="left_semi").withColumnRenamed("mentions", "own_mentions")
-    edges = directed[0].unionByName(directed[1]).join(own, on="text_key", how="inner")
-    leaders = texts.join(below, on="text_key", how="left_anti").withColumnRenamed("text_key", "leader_key")
-    above = F.struct(-F.col("mentions"), "leader_key") < F.struct(-F.col("own_mentions"), "text_key")
-    nearest = F.struct(-F.col("score"), -F.col("mentions"), F.col("leader_key"))
-    joined = edges.join(leaders, on="leader_key", how="inner").where(above).groupBy("text_key")
+    both = directed[0].unionByName(directed[1])
+    ranked = tables.stage("stars_ranks", _ranked(both, texts))
+    edges = both.join(ranked, on="text_key", how="inner").withColumnRenamed("rank", "own")
+    leaders = ranked.withColumnsRenamed({"text_key": "leader_key", "rank": "of_leader"})
+    upwards = edges.join(leaders, on="leader_key", how="inner").where("of_leader < own")
+    below = _decided(tables, upwards.select(F.col("of_leader").alias("high"), F.col("own").alias("low")), at_once)
+    leads = upwards.join(below.withColumnRenamed("text_key", "leader_key"), on="leader_key", how="left_anti")
+    joined = leads.join(below, on="text_key", how="left_semi").groupBy("text_key")
+    nearest = F.struct(-F.col("score"), "of_leader")
     best = joined.agg(F.min_by(F.struct("leader_key", "score"), nearest).alias("best"))
     members = texts.select("text_key").join(best, on="text_key", how="left")
     leader = F.coalesce(F.col("best.leader_key"), F.col("text_key"))
     return members.select("text_key", leader.alias("leader_key"), F.col("best.score").alias("score"))
 
 
-def _ranked(pairs: DataFrame, texts: DataFrame) -> DataFrame:
-    """(high, high_n, low, low_n): each pair, the one that ranks above the other first."""
-    sides = pairs.select("left_key", "right_key")
-    for side in ("left", "right"):
-        counted = texts.select(F.col("text_key").alias(f"{side}_key"), F.col("mentions").alias(f"{side}_n"))
-        sides = sides.join(counted, on=f"{side}_key", how="inner")
-    left_above = _rank("left") < _rank("right")
-    chosen = {
-        f"{name}{suffix}": F.when(left_above, F.col(f"{one}{of}")).otherwise(F.col(f"{other}{of}"))
-        for name, one, other in (("high", "left", "right"), ("low", "right", "left"))
-        for suffix, of in (("", "_key"), ("_n", "_n"))
-    }
-    return sides.select(*(column.alias(name) for name, column in chosen.items()))
+def _ranked(both: DataFrame, texts: DataFrame) -> DataFrame:
+    """(text_key, rank) of the texts that have pairs; ranks compare as those of `skillsim.clusters.ranks`.
+
+    `both`: each pair from either side.
+    """
+    near = both.groupBy("text_key").agg((-F.count("*")).alias("near"))
+    counted = near.join(texts, on="text_key", how="inner")
+    rank = F.struct((-F.col("mentions")).alias("mentions"), "near", "text_key")
+    return counted.select("text_key", rank.alias("rank"))
 
 
-def _rank(side: str) -> Column:
-    return F.struct(-F.col(f"{side}_n"), F.col(f"{side}_key"))
-
-
-def _decided(tables: Tables, ranked: DataFrame, at_once: int) -> DataFrame:
-    """text_key of the texts that do not lead."""
-    edges, turn = tables.stage("stars_0", ranked), 0
-    below = edges.select(F.col("low").alias("text_key")).limit(0)
+def _decided(tables: Tables, upwards: DataFrame, at_once: int) -> DataFrame:
+    """text_key of the texts that do not lead. `upwards`: (high, low) ranks of the two of each pair."""
+    edges, turn = tables.stage("stars_0", upwards), 0
+    below = edges.select("low.text_key").limit(0)
     while edges.count() > at_once:
         turn = 1 - turn
         undecided = edges.select("low").distinct()
         leads = edges.join(undecided.withColumnRenamed("low", "high"), on="high", how="left_anti")
-        now = leads.select(F.col("low").alias("text_key")).distinct()
+        now = leads.select("low.text_key").distinct()
         below = tables.stage(f"stars_below_{turn}", below.unionByName(now))
         for side in ("high", "low"):
-            edges = edges.join(below.withColumnRenamed("text_key", side), on=side, how="left_anti")
+            edges = edges.join(below, on=F.col(f"{side}.text_key") == below["text_key"], how="left_anti")
         edges = tables.stage(f"stars_{turn}", edges)
     return tables.stage("stars_below", below.unionByName(edges.coalesce(1).mapInArrow(_finish, "text_key string")))
 
@@ -148,10 +143,13 @@ def _finish(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     parts = [batch for batch in batches if batch.num_rows]
     if not parts:
         return
-    table = pa.Table.from_batches(parts)
-    high, low = (table[name].to_numpy(zero_copy_only=False).astype(str) for name in ("high", "low"))
-    keys, first, row = np.unique(np.concatenate([high, low]), return_index=True, return_inverse=True)
-    counts = np.concatenate([table[name].to_numpy() for name in ("high_n", "low_n")])[first]
-    leader = stars(row[: len(high)], row[len(high) :], np.ones(len(high), dtype=np.float32), ranks(counts, keys))
+    sides = pa.Table.from_batches(parts)
+    high, low = (sides[name].combine_chunks() for name in ("high", "low"))
+    fields = {name: pa.concat_arrays([side.field(name) for side in (high, low)]) for name in ("text_key", *_COUNTED)}
+    texts = fields["text_key"].to_numpy(zero_copy_only=False).astype(str)
+    keys, first, row = np.unique(texts, return_index=True, return_inverse=True)
+    mentions, near = (-fields[name].to_numpy()[first] for name in _COUNTED)
+    score = np.ones(len(high), dtype=np.float32)
+    leader = stars(row[: len(high)], row[len(high) :], score, ranks(mentions, near, keys))
     below = keys[leader != np.arange(len(keys))]
     yield pa.RecordBatch.from_pydict({"text_key": pa.array(below, pa.string())})

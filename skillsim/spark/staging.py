@@ -49,6 +49,7 @@ STAGED = frozenset(
         "stars_0",
         "stars_1",
         "stars_below",
+        "stars_ranks",
         "stars_below_0",
         "stars_below_1",
         "texts",

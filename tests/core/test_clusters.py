@@ -110,8 +110,9 @@ def test_the_order_of_pairs_and_rows_does_not_matter(case: tuple[int, list[Edge]
     assert [moved[to[row]] for row in range(n)] == [to[leader] for leader in star_of(n, edges, rank)]
 
 
-def test_the_most_mentioned_ranks_first_and_equals_by_key() -> None:
-    assert ranks(np.array([3, 9, 3]), np.array(["b", "c", "a"])).tolist() == [2, 0, 1]
+def test_the_most_mentioned_ranks_first_then_that_with_most_near_then_by_key() -> None:
+    counts, near, keys = np.array([3, 9, 3, 3]), np.array([1, 0, 1, 2]), np.array(["b", "c", "a", "d"])
+    assert ranks(counts, near, keys).tolist() == [3, 0, 2, 1]
 
 
 def test_ids_over_five_days() -> None:

@@ -33,7 +33,8 @@ def check(root: Path) -> pd.DataFrame:
     assert set(keys) == set(read(root, "texts")["text_key"])
     near = pairs[(pairs["left_key"] < pairs["right_key"]) & (pairs["score"] >= THRESHOLD)]
     rows = [np.searchsorted(keys, near[side]) for side in ("left_key", "right_key")]
-    leader = stars(*rows, near["score"].to_numpy(), ranks(counts[keys].to_numpy(), keys))
+    texts_near = np.bincount(np.concatenate(rows), minlength=len(keys))
+    leader = stars(*rows, near["score"].to_numpy(), ranks(counts[keys].to_numpy(), texts_near, keys))
     assert members["text_key"].tolist() == keys.tolist()
     assert members["leader_key"].tolist() == keys[leader].tolist()
     assert (members["score"].isna() == (members["text_key"] == members["leader_key"])).all()

@@ -25,7 +25,8 @@ def test_rounds_and_arrays_agree(spark: SparkSession, tmp_path: Path, at_once: i
     counts = np.array([random.choice((1, 1, 1, 2, 3, 500)) for _ in range(n)])
     rows = [(*random.sample(pair, 2), random.choice((0.7, 0.8, 0.9))) for pair in sorted(pairs)]
     left, right, score = (np.array(side) for side in zip(*rows, strict=True))
-    expected = stars(left, right, score.astype(np.float32), ranks(counts, keys))
+    near = np.bincount(np.concatenate([left, right]), minlength=n)
+    expected = stars(left, right, score.astype(np.float32), ranks(counts, near, keys))
     table = [(str(keys[a]), str(keys[b]), float(s)) for a, b, s in rows]
     texts = [(str(key), int(count)) for key, count in zip(keys, counts, strict=True)]
     tables = Tables(spark, str(tmp_path / "out"))
@@ -54,7 +55,7 @@ def test_acronyms_are_settled_as_on_arrays(spark: SparkSession) -> None:
     rows = [tuple(sorted(pair, key=keys.__getitem__)) for pair in sorted(pairs)]
     acronym = [min(pair) if tuple(sorted(pair)) in by_initials else -1 for pair in rows]
     left, right = np.array(rows).T
-    expected = settled_on_arrays(left, right, np.array(acronym), counts, ranks(counts, keys))
+    expected = settled_on_arrays(left, right, np.array(acronym), counts, ranks(counts, np.zeros(n, int), keys))
     assert 10 < expected[np.array(acronym) >= 0].sum() < len(by_initials) - 10
     table = [
         (str(keys[a]), str(keys[b]), None if of < 0 else str(keys[of]), 0.5)
