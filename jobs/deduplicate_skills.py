@@ -18,11 +18,11 @@ from skillsim.spark.session import get_session
 from skillsim.spark.tables import Tables
 
 _SHOWN, _OTHERS = 20, 10  # groups, and of each
-# The list as it is given is the list: what it no longer holds goes.
-_OTHERWISE = (
-    *("input.separators=[]", "input.source=list", "input.skills_column=skill"),
-    *("input.mode=snapshot", "input.max_removed=1", "clusters.decision=auto", "clusters.texts=labels"),
+_LIST = (
+    *("input.shape=text", "input.separators=[]", "input.source=list", "input.skills_column=skill"),
+    "input.mode=snapshot",  # the list as it is now
 )
+_OTHERWISE = ("clusters.decision=auto", "clusters.texts=labels")
 
 
 def main(
@@ -35,10 +35,14 @@ def main(
     config: ConfigFile = None,
     set_: Assignments = None,
 ) -> None:
-    """Write the table `duplicates`: of each skill its group, the group's representative, and why it is in it."""
+    """Write the table `duplicates`: of each skill its group, the group's representative, and why it is in it.
+
+    The section `input` of --config is the main job's feed, and is not read; --set input... is.
+    """
     named = {"input.path": input, "input.skills_column": column, "input.id_column": id_column, "output.root": output}
-    given = [f"{key}={value}" for key, value in named.items() if value is not None]
-    settings = load_config(config, ["input.shape=text", *given, *(set_ or [])], _OTHERWISE)
+    given = [*(f"{key}={value}" for key, value in named.items() if value is not None), *(set_ or [])]
+    of_list = load_config(None, given, _LIST).input
+    settings = load_config(config, given, _OTHERWISE).model_copy(update={"input": of_list})
     spark = get_session(settings.spark)
     found = Deduplication(spark, settings).run()
     console = Console()

@@ -164,6 +164,8 @@ def describe_clusters(
     grown = known.get(MENTIONS.name) != states[MENTIONS.name]
     earlier = F.col("mentions") if grown else F.col("mentions_before")
     before = tables.read(CLUSTERS).select("cluster_id", earlier.alias("mentions_before"))
+    keys = leaders.select(F.col("leader_key").alias("text_key"))
+    links, candidates = (rows.join(keys, on="text_key", how="left_semi") for rows in (links, candidates))
     rows = (
         _spelled(mentions, leaders)
         .join(_decided(mentions), on="cluster_id", how="inner")
@@ -223,9 +225,9 @@ def _decided(mentions: DataFrame) -> DataFrame:
 
 
 def nearest_groups(links: DataFrame, candidates: DataFrame, concepts: DataFrame) -> DataFrame:
-    """(leader_key, group_uri, group_label): of every text its link's, else that which most of its candidates are of.
+    """(leader_key, group_uri, group_label): of every text its link's, else that of the most candidates.
 
-    Null where less than LEAST_OF_GROUP of them agree. Of groups with as many, that of the nearest candidate.
+    None where these are less than LEAST_OF_GROUP of those in a group. Of groups with as many, that of the nearest.
     """
     own = links.where("group_uri IS NOT NULL").select("text_key", "group_uri", "group_label")
     others = candidates.join(own.select("text_key"), on="text_key", how="left_anti")
@@ -233,8 +235,8 @@ def nearest_groups(links: DataFrame, candidates: DataFrame, concepts: DataFrame)
     groups = concepts.where("group_uri IS NOT NULL").select("concept_uri", "group_uri", "group_label")
     counted = (
         near.join(F.broadcast(groups), on="concept_uri", how="inner")
-        .groupBy("text_key", "group_uri", "group_label")
-        .agg(F.count("*").alias("count"), F.max("cosine").alias("cosine"))
+        .groupBy("text_key", "group_uri")
+        .agg(F.count("*").alias("count"), F.max("cosine").alias("cosine"), F.max("group_label").alias("group_label"))
     )
     most = F.max(F.struct("count", "cosine", "group_uri", "group_label")).alias("most")
     agreed = counted.groupBy("text_key").agg(most, F.sum("count").alias("all"))

@@ -5,6 +5,7 @@ leads. What is left once that is few enough is decided by the arrays' code in on
 """
 
 from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -52,29 +53,26 @@ def star_members(tables: Tables, pairs: DataFrame, texts: DataFrame, at_once: in
     `pairs`: (left_key, right_key, score), those within the threshold, each once; `texts`: (text_key, mentions). What is
     returned reads staged tables, which the next call writes anew.
     """
-    sides = [("left_key", "right_key"), ("right_key", "left_key")]
-    directed = [pairs.select(F.col(a).alias("text_key"), F.col(b).alias("leader_key"), "score") for a, b in sides]
-    both = directed[0].unionByName(directed[1])
-    ranked = tables.stage("stars_ranks", _ranked(both, texts))
-    edges = both.join(ranked, on="text_key", how="inner").withColumnRenamed("rank", "own")
-    leaders = ranked.withColumnsRenamed({"text_key": "leader_key", "rank": "of_leader"})
-    upwards = edges.join(leaders, on="leader_key", how="inner").where("of_leader < own")
-    below = _decided(tables, upwards.select(F.col("of_leader").alias("high"), F.col("own").alias("low")), at_once)
-    leads = upwards.join(below.withColumnRenamed("text_key", "leader_key"), on="leader_key", how="left_anti")
-    joined = leads.join(below, on="text_key", how="left_semi").groupBy("text_key")
-    nearest = F.struct(-F.col("score"), "of_leader")
-    best = joined.agg(F.min_by(F.struct("leader_key", "score"), nearest).alias("best"))
-    members = texts.select("text_key").join(best, on="text_key", how="left")
+    ranked = tables.stage("stars_ranks", _ranked(pairs, texts))
+    sides = pairs
+    for side in ("left", "right"):
+        sides = sides.join(ranked.withColumnsRenamed({"text_key": f"{side}_key", "rank": side}), on=f"{side}_key")
+    ends = F.least("left", "right").alias("high"), F.greatest("left", "right").alias("low")
+    upwards = tables.stage("stars_upwards", sides.select(*ends, "score"))
+    below = _decided(tables, upwards.drop("score"), at_once)
+    to_leaders = upwards.join(below, on=F.col("high.text_key") == below["text_key"], how="left_anti")
+    nearest = F.struct(-F.col("score"), "high")
+    best = F.min_by(F.struct(F.col("high.text_key").alias("leader_key"), "score"), nearest)
+    joined = to_leaders.groupBy(F.col("low.text_key").alias("text_key")).agg(best.alias("best"))
+    members = texts.select("text_key").join(joined, on="text_key", how="left")
     leader = F.coalesce(F.col("best.leader_key"), F.col("text_key"))
     return members.select("text_key", leader.alias("leader_key"), F.col("best.score").alias("score"))
 
 
-def _ranked(both: DataFrame, texts: DataFrame) -> DataFrame:
-    """(text_key, rank) of the texts that have pairs; ranks compare as those of `skillsim.clusters.ranks`.
-
-    `both`: each pair from either side.
-    """
-    near = both.groupBy("text_key").agg((-F.count("*")).alias("near"))
+def _ranked(pairs: DataFrame, texts: DataFrame) -> DataFrame:
+    """(text_key, rank) of the texts that have pairs; ranks compare as those of `skillsim.clusters.ranks`."""
+    ends = (pairs.select(F.col(f"{side}_key").alias("text_key")) for side in ("left", "right"))
+    near = reduce(DataFrame.unionByName, ends).groupBy("text_key").agg((-F.count("*")).alias("near"))
     counted = near.join(texts, on="text_key", how="inner")
     rank = F.struct((-F.col("mentions")).alias("mentions"), "near", "text_key")
     return counted.select("text_key", rank.alias("rank"))
@@ -82,7 +80,7 @@ def _ranked(both: DataFrame, texts: DataFrame) -> DataFrame:
 
 def _decided(tables: Tables, upwards: DataFrame, at_once: int) -> DataFrame:
     """text_key of the texts that do not lead. `upwards`: (high, low) ranks of the two of each pair."""
-    edges, turn = tables.stage("stars_0", upwards), 0
+    edges, turn = upwards, 0
     below = edges.select("low.text_key").limit(0)
     while edges.count() > at_once:
         turn = 1 - turn

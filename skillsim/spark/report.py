@@ -8,7 +8,7 @@ from skillsim.audit import Audit
 from skillsim.clusters import CREATED, MERGED, SPLIT
 from skillsim.config import ReportConfig
 from skillsim.report import ClusterRow, ConceptRow, ReportData, RunRow, SourceRow, StatusRow, TextRow
-from skillsim.schemas import CLUSTER_HISTORY, CLUSTERS, CONCEPTS, LINKS, MENTIONS, NORMALISED_SKILLS
+from skillsim.schemas import CLUSTER_HISTORY, CLUSTERS, CONCEPTS, FORGOTTEN, LINKS, MENTIONS, NORMALISED_SKILLS
 from skillsim.spark.projection import mapped_clusters
 from skillsim.spark.record_ids import id_as_given
 from skillsim.spark.runs import NO_CLUSTERS, MadeRun, runs_before
@@ -137,8 +137,10 @@ def _emerging(tables: Tables, least: int, top: int) -> tuple[ClusterRow, ...] | 
 
 
 def _since(tables: Tables) -> DataFrame:
-    """CLUSTER_HISTORY since mentions last changed."""
-    last = F.broadcast(tables.read(MENTIONS).agg(F.max("ingested_at").alias("last")))
+    """CLUSTER_HISTORY since mentions last changed, by what came in or by what was forgotten."""
+    came = tables.read(MENTIONS).select(F.col("ingested_at").alias("at"))
+    changes = came.unionByName(tables.read(FORGOTTEN).select(F.col("forgotten_at").alias("at")))
+    last = F.broadcast(changes.agg(F.max("at").alias("last")))
     return tables.read(CLUSTER_HISTORY).join(last, on=F.col("changed_at") >= F.col("last"), how="left_semi")
 
 

@@ -50,6 +50,7 @@ STAGED = frozenset(
         "stars_1",
         "stars_below",
         "stars_ranks",
+        "stars_upwards",
         "stars_below_0",
         "stars_below_1",
         "texts",

@@ -18,7 +18,9 @@ from skillsim.config import SparkConfig
 from skillsim.metrics import Score, bootstrap_weights, share
 from skillsim.schemas import CANDIDATES, CONCEPTS, LINKS
 from skillsim.spark.cluster_tables import nearest_groups
+from skillsim.spark.runs import last_made
 from skillsim.spark.session import get_session
+from skillsim.spark.sql import predicate
 from skillsim.spark.tables import Tables
 from tests.benchmarks import require, show
 
@@ -27,12 +29,15 @@ def main(root: Path) -> None:
     """Leave out, vote, print."""
     require(root / "tables")
     tables = Tables(get_session(SparkConfig(master="local[*]")), str(root))
-    concepts = tables.read(CONCEPTS)
+    ids = last_made(tables).ids
+    of_run = predicate({"taxonomy_id": ids.taxonomy_id, "model_id": ids.model_id})
+    concepts = tables.read(CONCEPTS).where(predicate({"taxonomy_id": ids.taxonomy_id}))
     groups = concepts.where("group_uri IS NOT NULL").select("concept_uri", F.col("group_uri").alias("right"))
-    sure = tables.read(LINKS).where("status = 'matched' AND method IN ('lexicon', 'exact')")
+    sure = tables.read(LINKS).where(of_run).where("status = 'matched' AND method IN ('lexicon', 'exact')")
     told = sure.select("text_key", "concept_uri").join(groups, on="concept_uri", how="inner")
     others = F.filter("candidates", lambda one: one["concept_uri"] != F.col("concept_uri")).alias("candidates")
-    left = tables.read(CANDIDATES).join(told, on="text_key", how="inner").select("text_key", "right", others).cache()
+    of_texts = tables.read(CANDIDATES).where(of_run).where(predicate({"retrieval_id": ids.retrieval_id}))
+    left = of_texts.join(told, on="text_key", how="inner").select("text_key", "right", others).cache()
     nothing = told.limit(0).select("text_key", F.lit("").alias("group_uri"), F.lit("").alias("group_label"))
     most = nearest_groups(nothing, left, concepts).withColumnsRenamed({"leader_key": "text_key", "group_uri": "most"})
     nearest = F.array_max(F.transform("candidates", lambda one: F.struct(one["cosine"], one["concept_uri"])))

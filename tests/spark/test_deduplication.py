@@ -34,7 +34,7 @@ LIST = """id,name
 8,Night shifts
 9,Day shifts
 10,2019
-11,java
+91,java
 """
 
 
@@ -57,8 +57,8 @@ def test_groups_reasons_and_a_longer_list(spark: SparkSession, tmp_path: Path) -
     assert rows.loc[["1", "2", "3", "7"], "cluster_id"].nunique() == 1
     assert rows.loc["5", "status"] == rows.loc["8", "status"] == rows.loc["9", "status"] == "single"
     assert (rows.loc["10", "status"], rows.loc["10", "reason"]) == ("rejected", "number")
-    assert rows.loc[["11", "4", "6"], "status"].tolist() == ["representative", "duplicate", "duplicate"]
-    assert rows.loc["6", "reason"] == "the same text"
+    assert rows.loc[["6", "4", "91"], "status"].tolist() == ["representative", "duplicate", "duplicate"]
+    assert rows.loc["91", "reason"] == "the same text"
     chosen = rows[rows["status"] == "representative"]
     assert chosen["raw"].tolist() == chosen["representative"].tolist()
     names = set(rows.loc[["1", "2", "3", "7"], "representative"])
