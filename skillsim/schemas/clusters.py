@@ -61,7 +61,7 @@ CLUSTERS = Table(
         ("status", STR),  # what most of its mentions have
         ("concept_uri", STR),  # what most of its matched mentions are linked to, where most are matched
         ("concept_label", STR),
-        ("group_uri", STR),  # the leader's, else that of the most candidates; null where less than a fifth agree
+        ("group_uri", STR),  # the leader's, else that which its candidates vote for; null where less than a fifth agree
         ("group_label", STR),
         ("run_id", STR),
     ),

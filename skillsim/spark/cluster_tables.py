@@ -25,9 +25,9 @@ from skillsim.spark.tables import Tables
 MODEL_SLICES, MOST_SLICES = 5, 8
 SPELLINGS = 10
 _DECIMALS = 3  # of scores that are counted, on the driver
-# Share of a text's candidates that are of one group, from which that is its nearest. Of texts whose own concept is left
-# out so many candidates name its group in 40%, the group of the nearest one alone in 19% (training/LOG.md).
-LEAST_OF_GROUP = 0.2
+# A text's candidates vote for their groups, one by exp(cosine / _WIDTH), and from this share on that is its nearest
+# group. Where a text's own concept is left out they name its group in 40%, the nearest alone in 19% (training/LOG.md).
+_WIDTH, LEAST_OF_GROUP = 0.2, 0.2
 
 
 def gather(
@@ -225,21 +225,22 @@ def _decided(mentions: DataFrame) -> DataFrame:
 
 
 def nearest_groups(links: DataFrame, candidates: DataFrame, concepts: DataFrame) -> DataFrame:
-    """(leader_key, group_uri, group_label): of every text its link's, else that of the most candidates.
+    """(leader_key, group_uri, group_label): of every text its link's, else that which its candidates vote for.
 
-    None where these are less than LEAST_OF_GROUP of those in a group. Of groups with as many, that of the nearest.
+    None where no group has LEAST_OF_GROUP of their votes.
     """
     own = links.where("group_uri IS NOT NULL").select("text_key", "group_uri", "group_label")
     others = candidates.join(own.select("text_key"), on="text_key", how="left_anti")
     near = others.select("text_key", F.explode("candidates").alias("one")).select("text_key", "one.*")
     groups = concepts.where("group_uri IS NOT NULL").select("concept_uri", "group_uri", "group_label")
-    counted = (
+    votes = F.round(F.sum(F.exp(F.coalesce("cosine", F.lit(0.0)) / _WIDTH)), 6)  # the same in whatever order
+    voted = (
         near.join(F.broadcast(groups), on="concept_uri", how="inner")
         .groupBy("text_key", "group_uri")
-        .agg(F.count("*").alias("count"), F.max("cosine").alias("cosine"), F.max("group_label").alias("group_label"))
+        .agg(votes.alias("votes"), F.max("group_label").alias("group_label"))
     )
-    most = F.max(F.struct("count", "cosine", "group_uri", "group_label")).alias("most")
-    agreed = counted.groupBy("text_key").agg(most, F.sum("count").alias("all"))
-    agreed = agreed.where(F.col("most.count") >= LEAST_OF_GROUP * F.col("all"))
+    most = F.max(F.struct("votes", "group_uri", "group_label")).alias("most")
+    agreed = voted.groupBy("text_key").agg(most, F.sum("votes").alias("all"))
+    agreed = agreed.where(F.col("most.votes") >= LEAST_OF_GROUP * F.col("all"))
     found = own.unionByName(agreed.select("text_key", "most.group_uri", "most.group_label"))
     return found.withColumnRenamed("text_key", "leader_key")

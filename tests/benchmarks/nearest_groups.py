@@ -1,4 +1,4 @@
-"""The group of a skill that the taxonomy lacks: that of most candidates, against that of the nearest one.
+"""The group of a skill that the taxonomy lacks: what its candidates vote for, against that of the nearest one.
 
 `python tests/benchmarks/nearest_groups.py ROOT` takes an output with real texts in it. Of each text whose concept is
 sure (a label or the lexicon says it) that concept is left out of its candidates, as if the taxonomy lacked it; right is
@@ -45,7 +45,7 @@ def main(root: Path) -> None:
     first = first.join(groups.withColumnRenamed("right", "nearest"), on="concept_uri", how="left")
     rows = first.join(most.select("text_key", "most"), on="text_key", how="left").orderBy("text_key").toPandas()
     weights, lines = bootstrap_weights(len(rows)), []
-    for name, by in {"nearest concept": rows["nearest"], "most candidates": rows["most"]}.items():
+    for name, by in {"nearest concept": rows["nearest"], "candidates' votes": rows["most"]}.items():
         said = by.notna().to_numpy()
         score = Score.of(share((by == rows["right"]).to_numpy(), said, weights), int(said.sum()))
         lines.append([name, f"{said.mean():.3f}", f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"])

@@ -89,7 +89,7 @@ def test_members_follow_from_pairs_and_clusters_sum_up_their_mentions(clustered:
     assert "TikTok reels" in page
 
 
-def test_the_nearest_group_is_the_links_else_that_of_most_candidates(spark: SparkSession) -> None:
+def test_the_nearest_group_is_the_links_else_what_candidates_vote_for(spark: SparkSession) -> None:
     concepts = spark.createDataFrame(
         [
             (uri, uri[0] if uri != "x" else None, uri[0].upper())
@@ -98,13 +98,14 @@ def test_the_nearest_group_is_the_links_else_that_of_most_candidates(spark: Spar
         "concept_uri string, group_uri string, group_label string",
     )
     links = spark.createDataFrame(
-        [("decided", "z", "Z"), *((text, None, None) for text in ("most", "tie", "scattered", "nothing"))],
+        [("decided", "z", "Z"), *((text, None, None) for text in ("most", "near", "unknown", "scattered", "nothing"))],
         "text_key string, group_uri string, group_label string",
     )
     near = {
         "decided": [("a1", 0.9)],
-        "most": [("b1", 0.9), ("a1", 0.8), ("a2", 0.7), ("x", 0.95)],
-        "tie": [("a1", 0.9), ("b1", 0.8), ("b2", 0.5), ("a2", 0.7)],
+        "most": [("b1", 0.9), ("a1", 0.8), ("a2", 0.8), ("x", 0.95)],
+        "near": [("a1", 0.9), ("b1", 0.5), ("b2", 0.5)],
+        "unknown": [("b1", 0.9), ("a1", 0.9), ("a2", None)],
         "scattered": [(uri, 0.9) for uri in ("a1", "b1", "c1", "d", "e", "f")],
         "nothing": [],
     }
@@ -113,7 +114,8 @@ def test_the_nearest_group_is_the_links_else_that_of_most_candidates(spark: Spar
     assert {row["leader_key"]: (row["group_uri"], row["group_label"]) for row in found} == {
         "decided": ("z", "Z"),
         "most": ("a", "A"),
-        "tie": ("a", "A"),
+        "near": ("a", "A"),
+        "unknown": ("a", "A"),
     }
 
 
