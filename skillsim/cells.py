@@ -126,8 +126,8 @@ def pairs_in_cell(
 
     In a cell of concepts or words a pair has a cosine of `floor` at least, in one of initials one side is one word.
     With `part`, of each text: only pairs of different parts. A new text is compared with the so many nearest of those
-    and the so many most frequent, in which the leader of its cluster is; one that is itself among the most frequent of
-    the cell, with all.
+    and the so many most frequent, among which the leader of its cluster is but for equals; one that is itself among the
+    most frequent of the cell, with all.
     """
     n, fresh = len(texts.vectors), np.flatnonzero(texts.new)
     rank = np.empty(n, dtype=np.float32)

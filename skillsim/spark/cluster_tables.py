@@ -166,10 +166,11 @@ def describe_clusters(
     before = tables.read(CLUSTERS).select("cluster_id", earlier.alias("mentions_before"))
     keys = leaders.select(F.col("leader_key").alias("text_key"))
     links, candidates = (rows.join(keys, on="text_key", how="left_semi") for rows in (links, candidates))
+    groups = nearest_groups(links, candidates, concepts).withColumnRenamed("text_key", "leader_key")
     rows = (
         _spelled(mentions, leaders)
         .join(_decided(mentions), on="cluster_id", how="inner")
-        .join(nearest_groups(links, candidates, concepts), on="leader_key", how="left")
+        .join(groups, on="leader_key", how="left")
         .join(before, on="cluster_id", how="left")
         .withColumn("run_id", F.lit(run_id))
     )
@@ -225,7 +226,7 @@ def _decided(mentions: DataFrame) -> DataFrame:
 
 
 def nearest_groups(links: DataFrame, candidates: DataFrame, concepts: DataFrame) -> DataFrame:
-    """(leader_key, group_uri, group_label): of every text its link's, else that which its candidates vote for.
+    """(text_key, group_uri, group_label): of every text its link's, else that which its candidates vote for.
 
     None where no group has LEAST_OF_GROUP of their votes.
     """
@@ -242,5 +243,4 @@ def nearest_groups(links: DataFrame, candidates: DataFrame, concepts: DataFrame)
     most = F.max(F.struct("votes", "group_uri", "group_label")).alias("most")
     agreed = voted.groupBy("text_key").agg(most, F.sum("votes").alias("all"))
     agreed = agreed.where(F.col("most.votes") >= LEAST_OF_GROUP * F.col("all"))
-    found = own.unionByName(agreed.select("text_key", "most.group_uri", "most.group_label"))
-    return found.withColumnRenamed("text_key", "leader_key")
+    return own.unionByName(agreed.select("text_key", "most.group_uri", "most.group_label"))

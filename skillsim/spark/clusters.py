@@ -5,7 +5,6 @@ leads. What is left once that is few enough is decided by the arrays' code in on
 """
 
 from collections.abc import Iterator
-from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -71,9 +70,8 @@ def star_members(tables: Tables, pairs: DataFrame, texts: DataFrame, at_once: in
 
 def _ranked(pairs: DataFrame, texts: DataFrame) -> DataFrame:
     """(text_key, rank) of the texts that have pairs; ranks compare as those of `skillsim.clusters.ranks`."""
-    ends = (pairs.select(F.col(f"{side}_key").alias("text_key")) for side in ("left", "right"))
-    near = reduce(DataFrame.unionByName, ends).groupBy("text_key").agg((-F.count("*")).alias("near"))
-    counted = near.join(texts, on="text_key", how="inner")
+    ends = pairs.select(F.explode(F.array("left_key", "right_key")).alias("text_key"))
+    counted = ends.groupBy("text_key").agg((-F.count("*")).alias("near")).join(texts, on="text_key", how="inner")
     rank = F.struct((-F.col("mentions")).alias("mentions"), "near", "text_key")
     return counted.select("text_key", rank.alias("rank"))
 

@@ -39,13 +39,13 @@ def main(root: Path) -> None:
     of_texts = tables.read(CANDIDATES).where(of_run).where(predicate({"retrieval_id": ids.retrieval_id}))
     left = of_texts.join(told, on="text_key", how="inner").select("text_key", "right", others).cache()
     nothing = told.limit(0).select("text_key", F.lit("").alias("group_uri"), F.lit("").alias("group_label"))
-    most = nearest_groups(nothing, left, concepts).withColumnsRenamed({"leader_key": "text_key", "group_uri": "most"})
+    voted = nearest_groups(nothing, left, concepts).select("text_key", F.col("group_uri").alias("voted"))
     nearest = F.array_max(F.transform("candidates", lambda one: F.struct(one["cosine"], one["concept_uri"])))
     first = left.select("text_key", "right", nearest["concept_uri"].alias("concept_uri"))
     first = first.join(groups.withColumnRenamed("right", "nearest"), on="concept_uri", how="left")
-    rows = first.join(most.select("text_key", "most"), on="text_key", how="left").orderBy("text_key").toPandas()
+    rows = first.join(voted, on="text_key", how="left").orderBy("text_key").toPandas()
     weights, lines = bootstrap_weights(len(rows)), []
-    for name, by in {"nearest concept": rows["nearest"], "candidates' votes": rows["most"]}.items():
+    for name, by in {"nearest concept": rows["nearest"], "candidates' votes": rows["voted"]}.items():
         said = by.notna().to_numpy()
         score = Score.of(share((by == rows["right"]).to_numpy(), said, weights), int(said.sum()))
         lines.append([name, f"{said.mean():.3f}", f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"])

@@ -111,7 +111,7 @@ def test_the_nearest_group_is_the_links_else_what_candidates_vote_for(spark: Spa
     }
     rows = "text_key string, candidates array<struct<concept_uri string, cosine float>>"
     found = nearest_groups(links, spark.createDataFrame(list(near.items()), rows), concepts).collect()
-    assert {row["leader_key"]: (row["group_uri"], row["group_label"]) for row in found} == {
+    assert {row["text_key"]: (row["group_uri"], row["group_label"]) for row in found} == {
         "decided": ("z", "Z"),
         "most": ("a", "A"),
         "near": ("a", "A"),
